@@ -1,0 +1,40 @@
+"""Runs the migrations: one transaction each, under an advisory lock, with statement and lock timeouts."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import create_engine, pool, text
+
+from db.config import DatabaseSettings
+from db.errors import ConfigurationError
+
+LOCK_KEY = 7455000002
+"""Several starters at once: one migrates, the others wait for it and find nothing left to do."""
+
+
+def database_url() -> str:
+    url = context.config.get_main_option("sqlalchemy.url") or DatabaseSettings().database_url
+    if not url:
+        raise ConfigurationError("no database to migrate: set DATABASE_URL, or use `tickdeck db migrate`")
+    return url
+
+
+def run() -> None:
+    engine = create_engine(database_url(), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("set lock_timeout = '60s'"))
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text("set statement_timeout = '15min'"))
+        connection.execute(text("set lock_timeout = '10s'"))
+        connection.commit()
+        try:
+            context.configure(connection=connection, transaction_per_migration=True)
+            with context.begin_transaction():
+                context.run_migrations()
+        finally:
+            connection.rollback()
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK_KEY})
+            connection.commit()
+
+
+run()

@@ -1,0 +1,96 @@
+-- Builds the 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
+-- (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
+-- call it with a small _most and a lock_timeout.
+create function tickdeck_build_candles_v1(_most integer) returns integer
+language plpgsql
+security definer
+set search_path = public, pg_temp
+as $$
+declare
+    _hours integer;
+begin
+    if not pg_try_advisory_xact_lock(7455000001) then
+        return null;
+    end if;
+
+    create temp table if not exists taken_hours (symbol text collate "C", hour timestamptz) on commit drop;
+    truncate taken_hours;
+    with taken as (
+        delete from stale_hours s
+        using (select symbol, hour from stale_hours
+               where hour <= now() - interval '1 hour'
+               order by hour, symbol limit _most) due
+        where s.symbol = due.symbol and s.hour = due.hour
+        returning s.symbol, s.hour
+    )
+    insert into taken_hours select symbol, hour from taken;
+    get diagnostics _hours = row_count;
+    if _hours = 0 then
+        return 0;
+    end if;
+
+    insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,
+                         first_time, first_seq, last_time, last_seq)
+    select c.symbol, '1h', t.hour,
+           first(c.open, c.bucket), max(c.high), min(c.low), last(c.close, c.bucket),
+           sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
+           min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
+    from taken_hours t
+    join candles c on c.symbol = t.symbol and c.interval = '1m'
+                  and c.bucket >= t.hour and c.bucket < t.hour + interval '1 hour'
+    group by c.symbol, t.hour
+    on conflict (symbol, interval, bucket) do update set
+        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+        volume = excluded.volume, turnover = excluded.turnover, trades = excluded.trades,
+        first_time = excluded.first_time, first_seq = excluded.first_seq,
+        last_time = excluded.last_time, last_seq = excluded.last_seq;
+
+    -- A day of a whole-hour zone folds from its hours, any other from its minutes.
+    insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,
+                         first_time, first_seq, last_time, last_seq)
+    select d.symbol, '1d', d.day,
+           first(c.open, c.bucket), max(c.high), min(c.low), last(c.close, c.bucket),
+           sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
+           min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
+    from (
+        select distinct t.symbol, time_bucket('1 day', edge.at, i.timezone) as day,
+               ((time_bucket('1 day', edge.at, i.timezone) at time zone i.timezone) + interval '1 day')
+                   at time zone i.timezone as next_day
+        from taken_hours t
+        join instruments i on i.symbol = t.symbol
+        cross join lateral (values (t.hour), (t.hour + interval '59 minutes')) as edge(at)
+    ) d
+    join candles c on c.symbol = d.symbol and c.bucket >= d.day and c.bucket < d.next_day
+        and c.interval = case when extract(epoch from d.day)::bigint % 3600 = 0
+                               and extract(epoch from d.next_day)::bigint % 3600 = 0
+                              then '1h' else '1m' end
+    group by d.symbol, d.day
+    on conflict (symbol, interval, bucket) do update set
+        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+        volume = excluded.volume, turnover = excluded.turnover, trades = excluded.trades,
+        first_time = excluded.first_time, first_seq = excluded.first_seq,
+        last_time = excluded.last_time, last_seq = excluded.last_seq;
+    return _hours;
+end
+$$;
+
+-- A symbol that moves to another zone gets new days: drop the old ones, build again from its hours.
+create function tickdeck_on_timezone_v1() returns trigger
+language plpgsql
+security definer
+set search_path = public, pg_temp
+as $$
+begin
+    delete from candles where symbol = new.symbol and interval = '1d';
+    insert into stale_hours (symbol, hour)
+    select new.symbol, bucket from candles where symbol = new.symbol and interval = '1h'
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create trigger instruments_timezone after update of timezone on instruments
+    for each row when (old.timezone is distinct from new.timezone)
+    execute function tickdeck_on_timezone_v1();
+
+revoke all on function tickdeck_build_candles_v1(integer) from public;
