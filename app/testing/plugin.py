@@ -1,0 +1,92 @@
+"""The pytest plugin: fixtures `timescale`, `tickdeck_db`, `tick_factory` and `live_server`.
+
+Found by pytest through the entry point `tickdeck`.  Costs nothing in a run that uses none of the fixtures:
+everything heavy is imported, and the server started, when the first of them is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from app.testing.databases import Databases
+    from app.testing.servers import TimescaleServer
+
+_SERVER: Final = pytest.StashKey["_Server"]()
+
+
+class _Server:
+    """The run's server, started once, when first needed; a failure is kept and told to every test."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._server: TimescaleServer | None = None
+        self._error: Exception | None = None
+
+    def get(self) -> TimescaleServer:
+        from app.testing.servers import running  # noqa: PLC0415
+        from db.errors import TickdeckError  # noqa: PLC0415
+
+        if self._error is not None:
+            raise self._error
+        if self._server is None:
+            try:
+                self._server = self._stack.enter_context(running())
+            except TickdeckError as exc:
+                self._error = exc
+                raise
+        return self._server
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_SERVER] = _Server()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _SERVER in config.stash:
+        config.stash[_SERVER].close()
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Start the server if any test wants one, and say which it is."""
+    wanted = any("timescale" in getattr(item, "fixturenames", ()) for item in items)
+    if not wanted or config.option.collectonly:
+        return []
+    from db.errors import TickdeckError  # noqa: PLC0415
+
+    try:
+        return [f"tickdeck: tests run on {config.stash[_SERVER].get()}"]
+    except TickdeckError as exc:
+        return [f"tickdeck: no database for the tests: {exc}"]
+
+
+@pytest.fixture(scope="session")
+def timescale(pytestconfig: pytest.Config) -> TimescaleServer:
+    """The TimescaleDB server of this run: address, kind, versions and edition."""
+    try:
+        return pytestconfig.stash[_SERVER].get()
+    except Exception as exc:  # noqa: BLE001 - told without the traceback of whoever asked first
+        pytest.fail(f"no database for the tests: {exc}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def _tickdeck_databases(timescale: TimescaleServer) -> Iterator[Databases]:
+    from app.testing.databases import Databases  # noqa: PLC0415
+
+    databases = Databases(timescale)
+    with databases.template():
+        yield databases
+
+
+@pytest.fixture
+def tickdeck_db(_tickdeck_databases: Databases) -> Iterator[str]:
+    """Address of a private database with Tickdeck's newest schema and nothing in it, dropped after the test."""
+    with _tickdeck_databases.copy() as url:
+        yield url
