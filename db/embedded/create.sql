@@ -1,0 +1,11 @@
+-- Run by psql at every start: makes what is missing, and brings the extension to the version of the programs.
+\set ON_ERROR_STOP on
+SELECT 'CREATE DATABASE tickdeck'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'tickdeck') \gexec
+\connect tickdeck
+SELECT CASE
+    WHEN installed_version IS NULL THEN 'CREATE EXTENSION timescaledb'
+    ELSE 'ALTER EXTENSION timescaledb UPDATE'
+END
+FROM pg_available_extensions
+WHERE name = 'timescaledb' AND installed_version IS DISTINCT FROM default_version \gexec

@@ -1,0 +1,172 @@
+"""The embedded server as the rest of Tickdeck sees it: up, down, status."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from db.embedded import cluster, postmaster
+from db.embedded.account import Account, server_account
+from db.embedded.errors import EmbeddedUnavailable
+from db.embedded.install import find_programs, install
+from db.embedded.lock import exclusive
+from db.embedded.paths import default_cache_dir, default_data_dir, socket_dir
+from db.embedded.prefix import Programs
+from db.embedded.status import Progress, Status, silent
+
+_LOG_LIMIT = 10 * 2**20
+
+
+class EmbeddedServer:
+    """The TimescaleDB of one data folder; any number of processes may hold one of these at once.
+
+    `durable=False` is for servers that tests throw away: a committed tick survives a killed process but not a
+    machine that goes down.  `cache_dir` is where programs are put, by default beside everything of this user.
+    As a context manager it stops the server at the end where it was the one who started it.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        *,
+        progress: Progress | None = None,
+        durable: bool = True,
+        cache_dir: Path | None = None,
+    ) -> None:
+        # Resolved: the server's command line, by which it is known again, must not depend on how we got here.
+        self.data_dir = Path(os.path.realpath(data_dir or default_data_dir()))
+        self.cache_dir = Path(os.path.realpath(cache_dir or default_cache_dir()))
+        self.durable = durable
+        self.started_here = False
+        """Whether the last `up` started the server, so that it is ours to stop."""
+        self._progress: Progress = progress or silent
+        self._data = self.data_dir / "postgresql-17"
+        self._made = self.data_dir / "database.made"
+        self._log = self.data_dir / "postgresql.log"
+
+    @property
+    def url(self) -> str:
+        """The database's address for libpq, psycopg and asyncpg, whether or not it is up."""
+        server = postmaster.running(self._data)
+        folder = server.socket_dir if server and server.ready else socket_dir(self.data_dir)
+        return (
+            f"postgresql://{cluster.USER}@/{cluster.DATABASE}?host={quote(str(folder))}&port={cluster.PORT}"
+        )
+
+    def install(self) -> None:
+        """Get the programs, if they are not there; raise `EmbeddedUnavailable`."""
+        install(self.cache_dir, self._progress)
+
+    def up(self) -> str:
+        """Install, initialise and start what is not, and return the address; raise `EmbeddedUnavailable`.
+
+        The server runs on after this process ends; see `started_here`.
+        """
+        self.started_here = False
+        if self._is_up():
+            return self.url
+        programs = install(self.cache_dir, self._progress)
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if not self._is_up():
+                    self._start(programs, server_account(self._data))
+        except OSError as exc:
+            raise EmbeddedUnavailable(f"{exc.strerror or exc}: {exc.filename or self.data_dir}") from exc
+        return self.url
+
+    def down(self) -> bool:
+        """Stop the server, whoever started it, and say whether it was running."""
+        if postmaster.running(self._data) is None:
+            return False
+        with self._locked():
+            server = postmaster.running(self._data)
+            if server:
+                postmaster.stop(server, self._data)
+        self.started_here = False
+        return server is not None
+
+    def status(self) -> Status:
+        server = postmaster.running(self._data)
+        programs = find_programs(self.cache_dir)
+        return Status(
+            running=server is not None and server.ready,
+            pid=server.pid if server else None,
+            url=self.url,
+            postgresql=programs.postgresql if programs else None,
+            timescaledb=programs.timescaledb if programs else None,
+            data_dir=self.data_dir,
+            size=_bytes_on_disk(self._data),
+        )
+
+    def psql_command(self) -> list[str]:
+        """Psql on this database, to be run or exec'ed; raise `EmbeddedUnavailable` before it is installed."""
+        programs = find_programs(self.cache_dir)
+        if programs is None:
+            raise EmbeddedUnavailable("it is not installed yet; start it first")
+        return [programs.path("psql"), self.url]
+
+    def __enter__(self) -> str:
+        return self.up()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.started_here:
+            self.down()
+
+    def _is_up(self) -> bool:
+        server = postmaster.running(self._data)
+        return server is not None and server.ready and self._made.exists()
+
+    def _start(self, programs: Programs, account: Account) -> None:
+        server = postmaster.running(self._data)
+        if server is None:
+            self._made.unlink(missing_ok=True)
+            if not self._data.exists():
+                self._progress("creating the database", None)
+                cluster.make(self._data, programs, account, durable=self.durable)
+            cluster.configure(self._data, programs, durable=self.durable)
+            sockets = _prepared(socket_dir(self.data_dir), account)
+            _limit(self._log)
+            self._progress("starting the database", None)
+            command = cluster.server_command(programs, sockets)
+            server = postmaster.start(self._data, sockets, self._log, command, account)
+            self.started_here = True
+        cluster.create_database(programs, server.socket_dir)
+        self._made.touch()
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return exclusive(
+            self.data_dir / "server.lock", lambda: self._progress("waiting for another start or stop", None)
+        )
+
+
+def _prepared(folder: Path, account: Account) -> Path:
+    """The socket's folder, closed to everybody else: who may enter it is the database's superuser."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    # In a shared temporary folder somebody else may have been there first.
+    if folder.is_symlink() or found.st_uid not in {os.geteuid(), account.uid}:
+        raise EmbeddedUnavailable(f"{folder} belongs to somebody else")
+    account.own(folder, 0o700)
+    return folder
+
+
+def _limit(log: Path) -> None:
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def _bytes_on_disk(folder: Path) -> int:
+    total = 0
+    for base, _folders, files in os.walk(folder):
+        for name in files:
+            try:
+                total += (Path(base) / name).lstat().st_blocks * 512
+            except FileNotFoundError:  # a running server removes files
+                continue
+    return total
