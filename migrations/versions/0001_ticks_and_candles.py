@@ -18,7 +18,8 @@ SQL = Path(__file__).parent.parent / "sql"
 
 def run(name: str) -> None:
     """Execute migrations/sql/`name` as it stands (no parameters, `%` and `:` mean themselves)."""
-    op.get_bind().exec_driver_sql((SQL / name).read_text(encoding="utf-8"))
+    statements = (SQL / name).read_text(encoding="utf-8")
+    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
 
 
 def upgrade() -> None:

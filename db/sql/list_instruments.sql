@@ -1,0 +1,3 @@
+select symbol, name, exchange, timezone, currency, price_decimals
+from instruments
+order by symbol
