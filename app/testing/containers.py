@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -57,20 +58,35 @@ def running() -> Iterator[tuple[str, str]]:
 def _require_image() -> None:
     try:
         import docker  # noqa: PLC0415 - of the `testing` extra
-        from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
+        from docker.errors import DockerException  # noqa: PLC0415
     except ImportError as exc:
         raise DatabaseUnavailableError("testcontainers is not installed: install tickdeck[testing]") from exc
+    _require_socket()
     try:
         client = docker.from_env(timeout=_ENGINE_TIMEOUT_S)
     except DockerException as exc:
         raise DatabaseUnavailableError(f"no container engine answers: {exc}") from exc
     try:
-        try:
-            client.images.get(image())
-        except ImageNotFound:
-            client.api.timeout = _PULL_TIMEOUT_S
-            client.images.pull(image())
+        if client.images.list(name=image()):
+            return
+        client.api.timeout = _PULL_TIMEOUT_S
+        client.images.pull(image())
     except (DockerException, OSError) as exc:
         raise DatabaseUnavailableError(f"the container engine cannot get the image {image()}: {exc}") from exc
     finally:
         client.close()
+
+
+def _require_socket() -> None:
+    """See that the engine's socket answers, first: the client leaves one open where it does not."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.settimeout(_ENGINE_TIMEOUT_S)
+        try:
+            engine.connect(host.removeprefix("unix://"))
+        except OSError as exc:
+            raise DatabaseUnavailableError(
+                f"no container engine answers at {host}: {exc.strerror or exc}"
+            ) from exc

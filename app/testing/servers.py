@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Final, Literal
 
 import psycopg
+from psycopg import sql
 
 from app.testing import containers
 from db.embedded import EmbeddedServer
 from db.errors import ConfigurationError, DatabaseUnavailableError
-from db.url import libpq_url, safe_url
+from db.url import libpq_url, safe_url, with_database
 
 CHOICE_ENV: Final = "TICKDECK_TEST_DB"
+_FOLDER: Final = "tickdeck-test-"
 Kind = Literal["embedded", "container", "url"]
 
 
@@ -70,29 +73,46 @@ def running(choice: str | None = None) -> Iterator[TimescaleServer]:
 
 @contextmanager
 def _embedded() -> Iterator[str]:
+    _clear_after_dead_runs()
     # The server may run as another account, which must be able to reach its own folder inside this one.
-    base = Path(tempfile.mkdtemp(prefix="tickdeck-test-"))
+    base = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     base.chmod(0o711)
     server = EmbeddedServer(base / "data", durable=False)
     try:
-        yield server.up()
+        yield with_database(server.up(), "postgres")
     finally:
         server.down()
         shutil.rmtree(base, ignore_errors=True)
 
 
+def _clear_after_dead_runs() -> None:
+    """Stop the servers of runs that were killed, and remove their folders, which are named after the run."""
+    for base in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = base.name.removeprefix(_FOLDER).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and base.stat().st_uid == os.geteuid():
+            EmbeddedServer(base / "data").down()
+            shutil.rmtree(base, ignore_errors=True)
+
+
 def _facts(url: str, kind: Kind, image: str | None = None) -> TimescaleServer:
+    """Ask the server what it is, in a database made for the question: only the extension knows its edition."""
+    database = f"tickdeck_test_{uuid.uuid4().hex[:12]}"
+    name = sql.Identifier(database)
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            row = connection.execute(
-                "select current_setting('server_version'), default_version,"
-                " current_setting('timescaledb.license', true)"
-                " from pg_available_extensions where name = 'timescaledb'"
-            ).fetchone()
-    except psycopg.OperationalError as exc:
-        raise DatabaseUnavailableError(
-            f"no connection to the server of the tests, {safe_url(url)}: {exc}"
-        ) from exc
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as maintenance:
+            maintenance.execute(sql.SQL("create database {}").format(name))
+            try:
+                with psycopg.connect(with_database(url, database), autocommit=True) as asked:
+                    asked.execute("create extension if not exists timescaledb")
+                    row = asked.execute(
+                        "select current_setting('server_version'), extversion,"
+                        " current_setting('timescaledb.license', true)"
+                        " from pg_extension where extname = 'timescaledb'"
+                    ).fetchone()
+            finally:
+                maintenance.execute(sql.SQL("drop database {} with (force)").format(name))
+    except psycopg.Error as exc:
+        raise DatabaseUnavailableError(f"tests cannot run on the server {safe_url(url)}: {exc}") from exc
     if row is None:
-        raise ConfigurationError(f"the server of the tests, {safe_url(url)}, has no TimescaleDB")
-    return TimescaleServer(url, kind, row[0].split()[0], row[1], row[2] or "unknown", image)
+        raise DatabaseUnavailableError(f"the server {safe_url(url)} made no extension timescaledb")
+    return TimescaleServer(url, kind, row[0].split()[0], row[1], row[2], image)
