@@ -38,14 +38,25 @@ class Account:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def command(self, arguments: Sequence[str], *needed: Path) -> tuple[list[str], Identity]:
-        """How to start `arguments` as this account, which must get at the paths `needed`."""
+    def let_in(self, folder: Path) -> None:
+        """Let the account pass through `folder`, one of ours that was made closed (mktemp -d, umask 077)."""
+        if self.uid is not None:
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o011)
+
+    def command(self, arguments: Sequence[str], data: Path) -> tuple[list[str], Identity]:
+        """How to start `arguments` as this account, which must get at the folder `data`."""
         if self.uid is None or self.gid is None:
             return list(arguments), {}
-        closed = next((path for path in needed if not self._reaches(path)), None)
-        if closed is None:
+        program = Path(arguments[0])
+        if not self._reaches(
+            program
+        ):  # a capability would not help: PostgreSQL asks access(2), which ignores it
+            raise EmbeddedUnavailable(
+                f"as root it runs as the account {self.name!r}, which cannot get at {program}"
+            )
+        if self._reaches(data):
             return list(arguments), {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return [*self._privileged(closed), *arguments], {}
+        return [*self._privileged(data), *arguments], {}
 
     def _reaches(self, path: Path) -> bool:
         """Whether every folder above `path` and `path` itself lets this account in."""
@@ -57,7 +68,7 @@ class Account:
         return True
 
     def _privileged(self, closed: Path) -> list[str]:
-        """For data below a folder that only root may enter (/root, mktemp -d): keep the one right to enter it."""
+        """For data below a folder that only root may enter, as /root: keep the one right to enter it."""
         setpriv = shutil.which("setpriv")
         capability = _bypass_capability()
         if setpriv is None or capability is None:

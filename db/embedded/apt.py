@@ -123,7 +123,10 @@ class PrivateApt:
         return [*wanted, *extra]
 
     def download(self, names: Sequence[str], percent: Percent) -> list[Archive]:
-        """Fetch the packages, keeping what an earlier try brought whole; raise `EmbeddedUnavailable`."""
+        """Fetch the packages, keeping what an earlier try brought whole; the largest comes first.
+
+        Raise `EmbeddedUnavailable`.
+        """
         listed = self._apt(["download", "--print-uris", *names])
         folder = self._root / "archives"
         # 'http://mirror/pool/…/libpq5_17.6-1_amd64.deb' libpq5_17.6-1_amd64.deb 231000 SHA256:0123…
@@ -140,7 +143,7 @@ class PrivateApt:
         self._apt(["download", *names], percent, cwd=folder)
         if len(wanted) < len(names) or any(not path.exists() for path in wanted):
             raise self._refused("its packages could not be downloaded")
-        return [_archive(path) for path in wanted]
+        return [_archive(path) for path in sorted(wanted, key=lambda path: -path.stat().st_size)]
 
     def _apt(self, arguments: Sequence[str], percent: Percent | None = None, cwd: Path | None = None) -> str:
         """What apt-get prints; its exit code says less than what is there afterwards, so that decides."""

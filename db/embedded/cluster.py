@@ -81,7 +81,7 @@ def make(data: Path, programs: Programs, account: Account, *, durable: bool) -> 
         "--no-instructions",
         *([] if durable else ["--no-sync"]),
     ]
-    command, identity = account.command(initdb, part, Path(initdb[0]))
+    command, identity = account.command(initdb, part)
     done = subprocess.run(  # noqa: S603 - our own program
         command,
         stdin=subprocess.DEVNULL,

@@ -34,8 +34,15 @@ def machine_cache_dir() -> Path:
 
 
 def default_cache_dir() -> Path:
-    """Where programs are installed: below $TICKDECK_DATA_DIR when it is set, as all that is written."""
-    return default_data_dir() / "cache" if os.environ.get(DATA_DIR_ENV) else machine_cache_dir()
+    """Where programs are installed: below $TICKDECK_DATA_DIR when it is set, as all that is written.
+
+    The one exception: as root and below a folder closed to others, from where nobody else can run them.
+    """
+    if not os.environ.get(DATA_DIR_ENV):
+        return machine_cache_dir()
+    data_dir = default_data_dir()
+    closed = is_root() and any(not _open_to_others(folder) for folder in data_dir.parents)
+    return machine_cache_dir() if closed else data_dir / "cache"
 
 
 def program_sources(cache_dir: Path) -> list[Path]:
@@ -44,18 +51,23 @@ def program_sources(cache_dir: Path) -> list[Path]:
 
 
 def socket_dir(data_dir: Path) -> Path:
-    """The folder of the server's socket: inside the data folder, or a short one where that path is too long."""
+    """The folder of the server's socket: inside the data folder, or one in the temporary folder where libpq cannot take that path."""
     inside = data_dir / "run"
-    if _fits(inside):
+    if _usable(inside):
         return inside
     # The user's id keeps two users apart; the folder itself is 0700 and checked to be ours before use.
     name = f"tickdeck-{os.geteuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}"
     temporary = Path(tempfile.gettempdir()) / name
-    return temporary if _fits(temporary) else Path("/tmp") / name  # noqa: S108 - see above
+    return temporary if _usable(temporary) else Path("/tmp") / name  # noqa: S108 - see above
 
 
-def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT
+def _usable(folder: Path) -> bool:
+    # libpq takes a comma for the end of a host.
+    return "," not in str(folder) and len(os.fsencode(folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT
+
+
+def _open_to_others(folder: Path) -> bool:
+    return not folder.exists() or bool(folder.stat().st_mode & 0o001)
 
 
 def _user_folder(variable: str, below_home: str) -> Path:

@@ -85,7 +85,7 @@ def stop(server: Running, data: Path) -> None:
 
 def _spawn(data: Path, log: Path, arguments: Sequence[str], account: Account) -> int:
     """Start the server as an orphan in its own session and return its process id."""
-    command, identity = account.command([*arguments, "-D", str(data)], data, Path(arguments[0]))
+    command, identity = account.command([*arguments, "-D", str(data)], data)
     with log.open("ab") as output:
         done = subprocess.run(  # noqa: S603 - our own program
             ["/bin/sh", "-c", '"$@" >&2 & echo $!', "sh", *command],

@@ -93,6 +93,7 @@ def build(root: Path, archives: Sequence[Archive], fraction: Callable[[float], N
         "packages": versions,
     }
     (part / _MANIFEST).write_text(json.dumps(manifest, indent=1))
+    (part / _MANIFEST).chmod(0o644)
     os.sync()  # the name must not reach the disk before the files do
     shutil.rmtree(root, ignore_errors=True)
     part.rename(root)
@@ -122,6 +123,7 @@ def _wrap_programs(part: Path) -> None:
     if loader is None:
         raise EmbeddedUnavailable("the downloaded packages hold no dynamic loader")
     (part / _PROGRAMS).mkdir()
+    (part / _PROGRAMS).chmod(0o755)
     for program in sorted((part / _BIN).iterdir()):
         with program.open("rb") as file:
             if file.read(4) != b"\x7fELF":

@@ -73,7 +73,10 @@ class EmbeddedServer:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             with self._locked():
                 if not self._is_up():
-                    self._start(programs, server_account(self._data))
+                    account = server_account(self._data)
+                    account.let_in(self.data_dir)
+                    account.let_in(programs.root.parent)
+                    self._start(programs, account)
         except OSError as exc:
             raise EmbeddedUnavailable(f"{exc.strerror or exc}: {exc.filename or self.data_dir}") from exc
         return self.url
