@@ -1,0 +1,49 @@
+# make run is all that is needed; the other targets are for those who work on Tickdeck.
+PORT ?= 8050
+# Handed to pytest, as in: make test ARGS="-k candles -x"
+ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-container check bench lock
+
+help:               ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | column -t -s '#' 2>/dev/null || true
+
+setup: $(RUN)       ## install into .venv, start nothing
+
+run: $(RUN)         ## the dashboard, live, on an embedded TimescaleDB; PORT=8050
+	@exec $(VENV)/bin/tickdeck run --port $(PORT)
+
+test: $(DEV)        ## every test
+	$(VENV)/bin/pytest $(ARGS)
+
+test-container: $(DEV) ## the tests of the database, in a container
+	TICKDECK_TEST_DB=container $(VENV)/bin/pytest tests/integration tests/acceptance $(ARGS)
+
+check: $(DEV)       ## lint, format, types, layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(DEV)       ## the figures of docs/performance.md, on this machine
+	$(VENV)/bin/tickdeck bench all
+
+# Only the newest state of the registry goes into the locks; needs uv.
+lock:               ## lock the newest dependencies again
+	uv pip compile pyproject.toml --group build $(UV_LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --group dev --extra testing -c requirements.lock $(UV_LOCK) -o requirements-dev.lock
+UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
+
+$(RUN): requirements.lock pyproject.toml
+	@scripts/setup requirements.lock
+	@touch $@
+
+# requirements-dev.lock holds all of requirements.lock, at the same versions.
+$(DEV): requirements-dev.lock requirements.lock pyproject.toml
+	@scripts/setup requirements-dev.lock
+	@touch $(RUN) $@
