@@ -1,6 +1,6 @@
 """Makes a virtual environment with pip, also where Debian's python3-venv is not installed and nobody is root.
 
-    python3 scripts/venv.py FOLDER
+    python3 scripts/make_venv.py FOLDER
 
 Standard library only.  Without python3-venv, pip's wheel comes out of Debian's package python3-pip-whl, which is
 downloaded and checked by the same private apt as the embedded database's packages.
