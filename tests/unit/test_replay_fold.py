@@ -1,0 +1,72 @@
+"""Folding a block of ticks must be what merging them one by one is."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.live.replay_fold import fold_seconds
+from db.market import Candle, TickBatch
+
+Row = tuple[int, int, str, float, float, float]
+# Quarters and small whole sizes: their sums are exact, so any order of adding gives the same float.
+rows = st.lists(
+    st.tuples(
+        st.integers(1_000_000_000_000_000, 1_000_000_000_000_000 + 3_000_000),
+        st.integers(0, 3),
+        st.sampled_from(["AIG", "SPY", "ß"]),
+        st.integers(1, 4000).map(lambda n: n / 4),
+        st.integers(0, 1000).map(float),
+        st.one_of(st.just(math.nan), st.floats(1, 2)),
+    ),
+    max_size=60,
+    unique_by=lambda row: row[:3],
+)
+
+
+def batch_of(ticks: list[Row]) -> TickBatch:
+    columns = list(zip(*ticks, strict=True)) or [()] * 6
+    bid = np.array(columns[5], dtype=np.float64)
+    return TickBatch(
+        np.array(columns[0], dtype=np.int64),
+        np.array(columns[2], dtype=object),
+        np.array(columns[1], dtype=np.int64),
+        np.array(columns[3], dtype=np.float64),
+        np.array(columns[4], dtype=np.float64),
+        bid,
+        bid + 1,
+    )
+
+
+@given(rows)
+def test_folding_equals_merging_tick_by_tick(ticks: list[Row]) -> None:
+    ticks.sort()
+    expected: dict[tuple[int, str], tuple[Candle, float, float]] = {}
+    for time_us, seq, symbol, price, size, bid in ticks:
+        second = time_us // 1_000_000 * 1_000_000
+        one = Candle(second, price, price, price, price, size, price * size, 1, time_us, seq, time_us, seq)
+        had = expected.get((second, symbol))
+        expected[second, symbol] = (one if had is None else had[0].merge(one), bid, bid + 1)
+
+    bars = fold_seconds(batch_of(ticks))
+
+    assert [(bar.candle.time_us, bar.symbol) for bar in bars] == sorted(expected)
+    for bar in bars:
+        candle, bid, ask = expected[bar.candle.time_us, bar.symbol]
+        assert bar.candle == candle
+        assert bar.bid == (None if math.isnan(bid) else bid)
+        assert bar.ask == (None if math.isnan(ask) else ask)
+
+
+def test_values_are_plain_python() -> None:
+    bar = fold_seconds(batch_of([(1_500_000, 7, "SPY", 2.0, 3.0, math.nan)]))[0]
+    assert bar.candle == Candle(1_000_000, 2.0, 2.0, 2.0, 2.0, 3.0, 6.0, 1, 1_500_000, 7, 1_500_000, 7)
+    assert {type(value) for value in (bar.candle.time_us, bar.candle.trades, bar.candle.last_seq)} == {int}
+    assert type(bar.candle.volume) is float
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_small_batches(count: int) -> None:
+    assert len(fold_seconds(batch_of([(0, 0, "A", 1.0, 1.0, math.nan)][:count]))) == count
