@@ -48,9 +48,8 @@ class Account:
         if self.uid is None or self.gid is None:
             return list(arguments), {}
         program = Path(arguments[0])
-        if not self._reaches(
-            program
-        ):  # a capability would not help: PostgreSQL asks access(2), which ignores it
+        # A capability would not help here: PostgreSQL asks access(2) for its programs, which ignores it.
+        if not self._reaches(program):
             raise EmbeddedUnavailable(
                 f"as root it runs as the account {self.name!r}, which cannot get at {program}"
             )

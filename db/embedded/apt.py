@@ -92,7 +92,7 @@ class PrivateApt:
         (root / "status").write_bytes(b"")
         self._configuration = root / "apt.conf"
         self._configuration.write_text(_CONFIGURATION.format(root=root, architecture=self._architecture))
-        self._last_error = ""
+        self._error = ""
 
     def update(self, percent: Percent) -> None:
         """Fetch Debian 13's package lists; a mirror that fails is left to `resolve` to miss."""
@@ -138,22 +138,26 @@ class PrivateApt:
         }
         for path, digest in wanted.items():
             # apt takes a file of the right length for the right file, and a crash can leave one full of zeros.
-            if path.exists() and _sha256(path) != digest:
-                path.unlink()
+            if not _whole(path, digest):
+                path.unlink(missing_ok=True)
         self._apt(["download", *names], percent, cwd=folder)
-        if len(wanted) < len(names) or any(not path.exists() for path in wanted):
+        if len(wanted) < len(names) or not all(_whole(*item) for item in wanted.items()):
             raise self._refused("its packages could not be downloaded")
         return [_archive(path) for path in sorted(wanted, key=lambda path: -path.stat().st_size)]
 
     def _apt(self, arguments: Sequence[str], percent: Percent | None = None, cwd: Path | None = None) -> str:
         """What apt-get prints; its exit code says less than what is there afterwards, so that decides."""
         output = run_apt("-y", "-c", str(self._configuration), *arguments, percent=percent, cwd=cwd)
-        if errors := re.findall(r"^(?:E|Err):(?:\d+)? ?(.+)", output, flags=re.MULTILINE):
-            self._last_error = errors[-1]
+        # The first error is the cause: without package lists, for one, no package can be located.
+        errors = re.findall(
+            r"^[EW]: ((?:Failed to fetch|The repository|GPG error).+)|^E: (.+)", output, re.MULTILINE
+        )
+        if errors and not self._error:
+            self._error = "".join(errors[0])
         return output
 
     def _refused(self, why: str) -> EmbeddedUnavailable:
-        return EmbeddedUnavailable(why + (f" (apt-get: {self._last_error})" if self._last_error else ""))
+        return EmbeddedUnavailable(why + (f" (apt-get: {self._error})" if self._error else ""))
 
 
 def _supported_architecture() -> str:
@@ -168,6 +172,8 @@ def _archive(path: Path) -> Archive:
     return Archive(package, unquote(version), path)
 
 
-def _sha256(path: Path) -> str:
+def _whole(path: Path, digest: str) -> bool:
+    if not path.exists():
+        return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest

@@ -33,6 +33,11 @@ class Running:
     socket_dir: Path
     ready: bool
 
+    @property
+    def reachable(self) -> bool:
+        """Whether its socket is still there: temporary folders are tidied by others."""
+        return self.ready and (self.socket_dir / SOCKET_NAME).exists()
+
 
 def running(data: Path) -> Running | None:
     """The server that serves `data` now; a stale pid file, a zombie or a reused pid is none."""
@@ -47,6 +52,13 @@ def running(data: Path) -> Running | None:
     return Running(
         pid, Path(lines[4] if len(lines) > 4 else ""), len(lines) > 7 and lines[7].strip() == "ready"
     )
+
+
+def settled(data: Path) -> Running | None:
+    """The server of `data` once it takes connections, or None once there is none: it may be recovering or stopping."""
+    if not _until(lambda: (server := running(data)) is None or server.ready, _START_S):
+        raise EmbeddedUnavailable(f"its server is still not ready after {_START_S:.0f} s")
+    return running(data)
 
 
 def start(data: Path, socket_dir: Path, log: Path, arguments: Sequence[str], account: Account) -> Running:

@@ -123,10 +123,13 @@ class EmbeddedServer:
 
     def _is_up(self) -> bool:
         server = postmaster.running(self._data)
-        return server is not None and server.ready and self._made.exists()
+        return server is not None and server.reachable and self._made.exists()
 
     def _start(self, programs: Programs, account: Account) -> None:
-        server = postmaster.running(self._data)
+        server = postmaster.settled(self._data)
+        if server and not server.reachable:
+            postmaster.stop(server, self._data)
+            server = None
         if server is None:
             self._made.unlink(missing_ok=True)
             if not self._data.exists():

@@ -1,0 +1,292 @@
+"""The embedded TimescaleDB: real packages, real servers, real crashes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+import psycopg
+import pytest
+import sqlalchemy
+
+from db.embedded import EmbeddedServer, EmbeddedUnavailable
+from db.embedded.account import server_account
+from db.url import sqlalchemy_url
+
+UP = """
+import sys
+from pathlib import Path
+from db.embedded import EmbeddedServer
+print(EmbeddedServer(Path(sys.argv[1]), cache_dir=Path(sys.argv[2]), durable=False).up())
+"""
+
+
+@contextmanager
+def stopping(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    try:
+        yield server
+    finally:
+        server.down()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill(server: EmbeddedServer) -> None:
+    pid = server.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not server.status().running)
+
+
+def scalar(url: str, query: str) -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(query.encode()).fetchone()
+        return row[0] if row else None
+
+
+async def test_every_driver_gets_timescaledb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PGPORT": "1",
+        "PGHOST": "nowhere",
+        "PGDATABASE": "none",
+        "TZ": "Asia/Kolkata",
+    }.items():
+        monkeypatch.setenv(name, value)
+    version = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
+    server = EmbeddedServer(tmp_path, durable=False)
+    with server as url:
+        expected = server.status().timescaledb
+        assert scalar(url, version) == expected
+        engine = sqlalchemy.create_engine(sqlalchemy_url(url), poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            assert connection.scalar(sqlalchemy.text(version)) == expected
+        pooled = await asyncpg.connect(url)
+        assert await pooled.fetchval(version) == expected
+        assert await pooled.fetchval("SHOW timezone") == "GMT"
+        assert await pooled.fetchval(
+            "SELECT '2024-07-01 12:00Z'::timestamptz AT TIME ZONE 'America/New_York'"
+        )
+        await pooled.close()
+
+
+def test_up_starts_once_and_only_the_starter_stops(tmp_path: Path) -> None:
+    first, second = EmbeddedServer(tmp_path, durable=False), EmbeddedServer(tmp_path, durable=False)
+    assert not first.status().running
+    with first as url:
+        assert first.started_here
+        with second as same:
+            assert same == url
+            assert not second.started_here
+        status = second.status()
+        assert status.running
+        assert status.size > 2**20
+        asked = [*second.psql_command(), "-XAtc", "SELECT current_database()"]
+        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "tickdeck\n"
+        assert status.pid is not None
+        assert os.getsid(status.pid) != os.getsid(0), "a Ctrl-C in our terminal would reach the server"
+    assert not first.status().running
+    assert first.down() is False
+
+
+def test_default_settings_are_durable_and_rows_outlive_a_stop(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path)) as server:
+        url = server.up()
+        assert [
+            scalar(url, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")
+        ] == ["on"] * 3
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+        assert server.down() is True
+        assert server.up() == url
+        assert scalar(url, "SELECT n FROM kept") == 7
+
+
+def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path)) as server:
+        with psycopg.connect(server.up()) as connection:
+            connection.execute("CREATE TABLE kept (n int)")
+        for round_ in range(1, 6):
+            with psycopg.connect(server.url) as writer:
+                writer.execute("INSERT INTO kept VALUES (%s)", [round_])
+                writer.commit()
+                kill(server)
+                assert scalar(server.up(), "SELECT count(*) FROM kept") == round_
+                assert server.started_here
+
+
+def test_two_processes_start_it_at_once(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path)) as server:
+        command = [sys.executable, "-c", UP, str(tmp_path), str(server.cache_dir)]
+        starts = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        addresses = [start.communicate()[0].strip() for start in starts]
+        assert [start.returncode for start in starts] == [0, 0]
+        assert set(addresses) == {server.url}
+        log = (tmp_path / "postgresql.log").read_text()
+        assert log.count("starting PostgreSQL") == 1
+
+
+@pytest.mark.parametrize("claimant", ["stranger", "zombie", "nobody", "cut off"])
+def test_a_stale_pid_file_stops_no_start(tmp_path: Path, claimant: str) -> None:
+    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+        server.up()
+        data = tmp_path / "postgresql-17"
+        pid_file, lock = data / "postmaster.pid", tmp_path / "run/.s.PGSQL.5432.lock"
+        claims = pid_file.read_text(), lock.read_text()
+        server.down()
+        # As the server's own account: only then does PostgreSQL take the process for a rival.
+        command, identity = server_account(data).command(["/bin/cat"], Path("/"))
+        with subprocess.Popen(command, stdin=subprocess.PIPE, **identity) as stranger:
+            assert stranger.stdin is not None
+            if claimant != "stranger":
+                stranger.stdin.close()
+                os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)  # dead and not reaped
+            if claimant == "nobody":
+                stranger.wait()
+            for path, text in zip((pid_file, lock), claims, strict=True):
+                path.write_text(
+                    "" if claimant == "cut off" else f"{stranger.pid}\n" + text.partition("\n")[2]
+                )
+                os.chown(path, data.stat().st_uid, data.stat().st_gid)
+            assert not server.status().running
+            assert scalar(server.up(), "SELECT 1") == 1
+            assert server.status().pid != stranger.pid
+
+
+def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+        (tmp_path / "postgresql-17.part").mkdir()
+        (tmp_path / "postgresql-17.part/PG_VERSION").write_text("17\n")
+        url = server.up()
+        with psycopg.connect(url.replace("/tickdeck?", "/postgres?"), autocommit=True) as connection:
+            connection.execute("DROP DATABASE tickdeck")
+        (tmp_path / "database.made").unlink()  # written last
+        assert scalar(server.up(), "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == 1
+        assert not server.started_here
+
+
+def test_a_server_whose_socket_was_tidied_away_is_restarted(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+        url = server.up()
+        (tmp_path / "run/.s.PGSQL.5432").unlink()
+        assert scalar(server.up(), "SELECT 1") == 1
+        assert server.url == url
+
+
+@pytest.mark.parametrize("name", ["deep" * 30, "with space, comma and 'quotes' %41?#"])
+def test_awkward_paths(tmp_path: Path, name: str) -> None:
+    server = EmbeddedServer(tmp_path / name, durable=False)
+    with server as url:
+        assert scalar(url, "SELECT 1") == 1
+        folder = Path(str(scalar(url, "SHOW unix_socket_directories")).strip('"'))
+        assert folder.stat().st_mode & 0o077 == 0, "whoever gets at the socket is superuser"
+    folder.rmdir()
+
+
+def test_throw_away_databases_can_be_copied(tmp_path: Path) -> None:
+    with (
+        EmbeddedServer(tmp_path, durable=False) as url,
+        psycopg.connect(url.replace("/tickdeck?", "/postgres?"), autocommit=True) as connection,
+    ):
+        connection.execute("CREATE DATABASE copied TEMPLATE tickdeck")
+        assert scalar(url.replace("/tickdeck?", "/copied?"), "SELECT count(*) FROM pg_extension") == 2
+
+
+@pytest.fixture
+def no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine on which nothing was ever downloaded; the folder for programs."""
+    monkeypatch.setattr("db.embedded.paths._ROOT_CACHE", tmp_path / "machine")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.timeout(240)  # fetches 50 MB from the machine's mirrors
+def test_an_interrupted_download_heals(no_programs: Path) -> None:
+    with TemporaryDirectory() as folder:  # not tmp_path: as root the server's account must get in
+        Path(folder).chmod(0o711)
+        data = Path(folder) / "data"
+        cache = Path(folder) / "cache"
+        archives = cache / "download/archives"
+        code = UP.replace(
+            "print", "import db.embedded.paths as p; p._ROOT_CACHE = p.Path(sys.argv[3]); print"
+        )
+        first = subprocess.Popen(
+            [sys.executable, "-c", code, str(data), str(cache), str(no_programs)], start_new_session=True
+        )
+        wait_for(lambda: list(archives.glob("*.deb")) or first.poll() is not None)
+        assert first.poll() is None, "the installation ended before it could be killed"
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+        fetched = sorted(archives.glob("*.deb"))
+        assert fetched
+        fetched[0].write_bytes(bytes(fetched[0].stat().st_size))  # as after a power failure
+        os.truncate(fetched[-1], fetched[-1].stat().st_size // 2)
+
+        seen: list[float] = []
+        server = EmbeddedServer(
+            data, cache_dir=cache, durable=False, progress=lambda _text, share: seen.append(share or 0.0)
+        )
+        with server as url:
+            assert scalar(url, "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == 1
+        assert 1.0 in seen
+        assert len(set(seen)) > 5, "no progress was shown"
+        assert {path.name for path in cache.iterdir()} == {
+            "install.lock",
+            Path(server.psql_command()[0]).parents[5].name,
+        }
+        foreign = outside_libraries(Path(server.psql_command()[0]))
+        assert not foreign, "a library of the machine is mixed with the prefix's C library"
+
+
+def outside_libraries(psql: Path) -> list[str]:
+    """The libraries that a program or a module of the prefix would take from elsewhere, or misses."""
+    version = psql.parents[1]
+    loader = next(version.parents[1].glob("*/ld-linux-*.so.*"))
+    found = []
+    for file in [*version.glob("libexec/*"), *version.glob("lib/*.so")]:
+        listed = subprocess.run(
+            [loader, "--inhibit-cache", "--library-path", loader.parent, "--list", file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found += [
+            f"{file.name}: {line.strip()}"
+            for line in (listed.stdout + listed.stderr).splitlines()
+            if str(loader.parent) not in line and "linux-vdso" not in line and "statically" not in line
+        ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("patch", "value", "said"),
+    [
+        ("shutil.which", lambda _tool: None, "this Linux has no apt-get"),
+        ("platform.system", lambda: "Darwin", "do not run on macOS"),
+        ("platform.system", lambda: "Windows", "do not run on Windows"),
+        ("platform.machine", lambda: "riscv64", "processor architecture riscv64"),
+        ("db.embedded.install._NEEDED_BYTES", 2**60, "MB free"),
+    ],
+)
+def test_why_it_cannot_work_is_said(
+    tmp_path: Path, no_programs: Path, monkeypatch: pytest.MonkeyPatch, patch: str, value: object, said: str
+) -> None:
+    monkeypatch.setattr(patch, value)
+    with pytest.raises(EmbeddedUnavailable, match=said) as caught:
+        EmbeddedServer(tmp_path / "data", cache_dir=no_programs).up()
+    assert "`docker compose up`" in str(caught.value)
+    assert "DATABASE_URL" in str(caught.value)
+    with pytest.raises(EmbeddedUnavailable, match="not installed"):
+        EmbeddedServer(tmp_path / "data", cache_dir=no_programs).psql_command()
