@@ -1,0 +1,128 @@
+"""Reads candles of every interval, each exactly a fold of the ticks stored at that moment.
+
+1m is kept with the ticks, 1h and 1d are kept where nothing came late (see stale_hours in the schema), 5m and 15m
+fold from 1m, and below a minute candles fold from just the ticks that they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from db.errors import MarketDataError
+from db.fine_candles import WINDOW_US, fold_ticks, read_fine, read_minutes
+from db.market import INTERVAL_SECONDS, Candle, Interval, from_us
+from db.pool import Connection, PoolOrConnection
+from db.reading import (
+    EARLIEST_US,
+    HOUR_US,
+    LATEST_US,
+    MINUTE_US,
+    ceil_us,
+    floor_us,
+    looking_back,
+    reading,
+)
+from db.statements import statement
+
+
+async def read_candles(
+    source: PoolOrConnection,
+    symbol: str,
+    interval: Interval,
+    *,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    limit: int = 500,
+) -> list[Candle]:
+    """The newest `limit` candles of `symbol` that start in [start_us, end_us), oldest first.
+
+    Times are µs since the epoch (UTC); None is open.  A bucket without ticks has no candle and does not count.
+    Day candles start at midnight of the instrument's zone.  An unknown symbol has no candles.  Raises
+    `MarketDataError` for a limit below 1, `DatabaseError` and its kinds where the database fails.
+    """
+    low, high = _range(start_us, end_us, limit)
+    if low >= high:
+        return []
+    async with reading(source) as connection:
+        return await _read(connection, symbol, interval, low, high, LATEST_US, limit)
+
+
+async def read_candles_at(
+    source: PoolOrConnection,
+    symbol: str,
+    interval: Interval,
+    *,
+    at: tuple[int, int],
+    start_us: int | None = None,
+    limit: int = 500,
+) -> list[Candle]:
+    """What `read_candles` would have returned had there been no tick after `at` = (time_us, seq).
+
+    The last candle is the one in progress at that instant, made of the ticks up to and including `at` only.
+    """
+    time_us, seq = at
+    low, high = _range(start_us, time_us + 1, limit)
+    if low >= high:
+        return []
+    cut_us = max(floor_us(time_us, MINUTE_US), EARLIEST_US)
+    async with reading(source) as connection:
+        candles = await _read(connection, symbol, interval, low, min(high, cut_us), cut_us, limit)
+        width_us = min(INTERVAL_SECONDS[interval] * 1_000_000, MINUTE_US)
+        forming = await fold_ticks(connection, symbol, width_us, cut_us, time_us + 1, up_to=(time_us, seq))
+        if forming and width_us == MINUTE_US:
+            label_us = await _bucket_start(connection, symbol, interval, cut_us)
+            forming = [forming[0].at(label_us)]
+    for candle in forming:
+        if candles and candles[-1].time_us == candle.time_us:
+            candles[-1] = candles[-1].merge(candle)
+        elif candle.time_us >= low:
+            candles.append(candle)
+    return candles[-limit:]
+
+
+def _range(start_us: int | None, end_us: int | None, limit: int) -> tuple[int, int]:
+    if limit < 1:
+        raise MarketDataError(f"limit {limit} is below 1")
+    low = EARLIEST_US if start_us is None else min(max(start_us, EARLIEST_US), LATEST_US)
+    high = LATEST_US if end_us is None else min(max(end_us, EARLIEST_US), LATEST_US)
+    return low, high
+
+
+async def _read(
+    connection: Connection, symbol: str, interval: Interval, low: int, high: int, cut_us: int, limit: int
+) -> list[Candle]:
+    """The newest candles that start in [low, high), of the ticks before the minute that starts at `cut_us` only."""
+    width_us = INTERVAL_SECONDS[interval] * 1_000_000
+    if width_us < MINUTE_US:
+        return await read_fine(connection, symbol, width_us, low, high, limit)
+    if interval == "1m":
+        return await read_minutes(connection, symbol, low, high, limit)
+    rows: Sequence[Any] = []
+    for start_us in looking_back(low, high, max(WINDOW_US, limit * width_us)):
+        if interval == "1d":
+            rows = await connection.fetch(
+                statement("candles_1d"), symbol, from_us(start_us), from_us(high), from_us(cut_us), limit
+            )
+        elif interval == "1h":
+            first, last = from_us(ceil_us(start_us, HOUR_US)), from_us(ceil_us(high, HOUR_US))
+            rows = await connection.fetch(
+                statement("candles_1h"), symbol, first, last, from_us(cut_us), limit
+            )
+        else:
+            first, last = from_us(ceil_us(start_us, width_us)), from_us(min(ceil_us(high, width_us), cut_us))
+            minutes = limit * width_us // MINUTE_US
+            width = from_us(width_us) - from_us(0)
+            rows = await connection.fetch(
+                statement("candles_from_1m"), symbol, first, last, width, limit, minutes
+            )
+        if len(rows) == limit:
+            break
+    return [Candle(*row) for row in reversed(rows)]
+
+
+async def _bucket_start(connection: Connection, symbol: str, interval: Interval, time_us: int) -> int:
+    if interval == "1d":
+        start: int = await connection.fetchval(statement("day_start"), symbol, from_us(time_us))
+        return start
+    return floor_us(time_us, INTERVAL_SECONDS[interval] * 1_000_000)

@@ -1,0 +1,124 @@
+"""Candles below a minute: folded from just the ticks that they need, which the minutes' own candles tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from db.market import Candle, from_us
+from db.pool import Connection
+from db.reading import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, ceil_us, floor_us, looking_back
+from db.statements import statement
+
+WINDOW_US: Final = 32 * DAY_US
+"""About one chunk of candles: where a chart is looked for first."""
+
+
+async def read_minutes(connection: Connection, symbol: str, low: int, high: int, limit: int) -> list[Candle]:
+    """The newest `limit` one-minute candles that start in [low, high), oldest first."""
+    last = from_us(ceil_us(high, MINUTE_US))
+    rows: Sequence[Any] = []
+    for start_us in looking_back(low, high, WINDOW_US):
+        first = from_us(ceil_us(start_us, MINUTE_US))
+        rows = await connection.fetch(statement("candles_1m"), symbol, first, last, limit)
+        if len(rows) == limit:
+            break
+    return [Candle(*row) for row in reversed(rows)]
+
+
+async def read_fine(
+    connection: Connection,
+    symbol: str,
+    width_us: int,
+    low: int,
+    high: int,
+    limit: int,
+) -> list[Candle]:
+    """The newest `limit` candles of `width_us` (below a minute) that start in [low, high), oldest first."""
+    low, high = ceil_us(low, width_us), ceil_us(high, width_us)
+    found: list[Candle] = []
+    end_us = high
+    while len(found) < limit:
+        missing = limit - len(found)
+        minutes = await read_minutes(connection, symbol, floor_us(low, MINUTE_US), end_us, missing)
+        taken = _enough(minutes, missing, MINUTE_US // width_us)
+        if not taken:
+            break
+        start_us = max(taken[0].time_us, low)
+        found = await _fold(connection, symbol, width_us, taken, start_us, end_us) + found
+        if len(taken) == len(minutes) < missing:
+            break
+        end_us = start_us
+        if end_us <= low:
+            break
+    return found[-limit:]
+
+
+async def fold_ticks(
+    connection: Connection,
+    symbol: str,
+    width_us: int,
+    low: int,
+    high: int,
+    *,
+    up_to: tuple[int, int] = (LATEST_US, MAX_SEQ),
+) -> list[Candle]:
+    """The candles of `width_us` of the ticks in [low, high) up to and including (time_us, seq), oldest first."""
+    width = from_us(width_us) - from_us(0)
+    rows = await connection.fetch(
+        statement("candles_from_ticks"),
+        symbol,
+        from_us(low),
+        from_us(high),
+        width,
+        from_us(up_to[0]),
+        up_to[1],
+    )
+    return [Candle(*row) for row in rows]
+
+
+def _enough(minutes: Sequence[Candle], wanted: int, slots: int) -> Sequence[Candle]:
+    """The newest minutes that hold about `wanted` candles, where a minute has room for `slots`.
+
+    n ticks spread at random fill slots·(1 - (1 - 1/slots)^n) of them; too few costs one more round, too many
+    ticks that are read in vain.
+    """
+    expected = 0.0
+    for position in range(len(minutes) - 1, -1, -1):
+        expected += slots * (1 - (1 - 1 / slots) ** minutes[position].trades)
+        if expected >= wanted * 1.05 + 1:
+            return minutes[position:]
+    return minutes
+
+
+async def _fold(
+    connection: Connection,
+    symbol: str,
+    width_us: int,
+    minutes: Sequence[Candle],
+    low: int,
+    high: int,
+) -> list[Candle]:
+    """The candles of these minutes within [low, high).
+
+    A minute whose ticks all lie in one candle is that candle, so only the others' ticks are read: a symbol
+    that trades now and then costs no look into the ticks of many days.
+    """
+    alone = [
+        minute.at(floor_us(minute.first_us, width_us))
+        for minute in minutes
+        if floor_us(minute.first_us, width_us) == floor_us(minute.last_us, width_us)
+    ]
+    crowded = [
+        minute
+        for minute in minutes
+        if floor_us(minute.first_us, width_us) != floor_us(minute.last_us, width_us)
+    ]
+    if not crowded:
+        return [candle for candle in alone if low <= candle.time_us < high]
+    first_us = max(crowded[0].time_us, low)
+    last_us = min(crowded[-1].time_us + MINUTE_US, high)
+    folded = await fold_ticks(connection, symbol, width_us, first_us, last_us)
+    before = [candle for candle in alone if low <= candle.time_us < first_us]
+    after = [candle for candle in alone if last_us <= candle.time_us < high]
+    return [*before, *folded, *after]

@@ -1,0 +1,62 @@
+"""Reads that see one moment, and the windows in which they look back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from db.connect import translate
+from db.market import MAX_TIME_US, MIN_TIME_US
+from db.pool import Connection, PoolOrConnection
+
+MINUTE_US: Final = 60_000_000
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 86_400_000_000
+EARLIEST_US: Final = MIN_TIME_US - 2 * DAY_US
+"""Before the start of every candle: the day of the first possible tick starts earlier in some zones."""
+LATEST_US: Final = MAX_TIME_US
+MAX_SEQ: Final = 2**63 - 1
+
+
+@asynccontextmanager
+async def reading(source: PoolOrConnection) -> AsyncIterator[Connection]:
+    """A connection whose reads all see one moment; the caller's own transaction where it has one already."""
+    if isinstance(source, asyncpg.Pool):
+        with translate():
+            async with (
+                source.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield connection
+    elif source.is_in_transaction():
+        with translate():
+            yield source
+    else:
+        with translate():
+            async with source.transaction(isolation="repeatable_read", readonly=True):
+                yield source
+
+
+def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:
+    """Ever earlier starts of the window in which to look for the newest rows of [start_us, end_us).
+
+    Few chunks are planned and opened as long as they hold what is looked for: first `first_us` back from the
+    end (from now where that is earlier), then six times as far, then all.
+    """
+    newest = min(end_us, time.time_ns() // 1000)
+    for span in (first_us, 6 * first_us):
+        if newest - span > start_us:
+            yield newest - span
+    yield start_us
+
+
+def floor_us(time_us: int, width_us: int) -> int:
+    return time_us - time_us % width_us
+
+
+def ceil_us(time_us: int, width_us: int) -> int:
+    return -(-time_us // width_us) * width_us
