@@ -1,4 +1,4 @@
-"""The embedded TimescaleDB: real packages, real servers, real crashes."""
+"""The embedded TimescaleDB: real servers, real crashes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import asyncpg
 import psycopg
 import pytest
 import sqlalchemy
 
-from db.embedded import EmbeddedServer, EmbeddedUnavailable
+from db.embedded import EmbeddedServer
 from db.embedded.account import server_account
 from db.url import sqlalchemy_url
-
-UP = """
-import sys
-from pathlib import Path
-from db.embedded import EmbeddedServer
-print(EmbeddedServer(Path(sys.argv[1]), cache_dir=Path(sys.argv[2]), durable=False).up())
-"""
+from tests.integration.embedding import UP, scalar, wait_for
 
 
 @contextmanager
@@ -37,24 +29,11 @@ def stopping(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
         server.down()
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def kill(server: EmbeddedServer) -> None:
     pid = server.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not server.status().running)
-
-
-def scalar(url: str, query: str) -> object:
-    with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute(query.encode()).fetchone()
-        return row[0] if row else None
 
 
 async def test_every_driver_gets_timescaledb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,91 +181,3 @@ def test_throw_away_databases_can_be_copied(tmp_path: Path) -> None:
     ):
         connection.execute("CREATE DATABASE copied TEMPLATE tickdeck")
         assert scalar(url.replace("/tickdeck?", "/copied?"), "SELECT count(*) FROM pg_extension") == 2
-
-
-@pytest.fixture
-def no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine on which nothing was ever downloaded; the folder for programs."""
-    monkeypatch.setattr("db.embedded.paths._ROOT_CACHE", tmp_path / "machine")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
-    return tmp_path / "cache"
-
-
-@pytest.mark.timeout(240)  # fetches 50 MB from the machine's mirrors
-def test_an_interrupted_download_heals(no_programs: Path) -> None:
-    with TemporaryDirectory() as folder:  # not tmp_path: as root the server's account must get in
-        Path(folder).chmod(0o711)
-        data = Path(folder) / "data"
-        cache = Path(folder) / "cache"
-        archives = cache / "download/archives"
-        code = UP.replace(
-            "print", "import db.embedded.paths as p; p._ROOT_CACHE = p.Path(sys.argv[3]); print"
-        )
-        first = subprocess.Popen(
-            [sys.executable, "-c", code, str(data), str(cache), str(no_programs)], start_new_session=True
-        )
-        wait_for(lambda: list(archives.glob("*.deb")) or first.poll() is not None)
-        assert first.poll() is None, "the installation ended before it could be killed"
-        os.killpg(first.pid, signal.SIGKILL)
-        first.wait()
-        fetched = sorted(archives.glob("*.deb"))
-        assert fetched
-        fetched[0].write_bytes(bytes(fetched[0].stat().st_size))  # as after a power failure
-        os.truncate(fetched[-1], fetched[-1].stat().st_size // 2)
-
-        seen: list[float] = []
-        server = EmbeddedServer(
-            data, cache_dir=cache, durable=False, progress=lambda _text, share: seen.append(share or 0.0)
-        )
-        with server as url:
-            assert scalar(url, "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == 1
-        assert 1.0 in seen
-        assert len(set(seen)) > 5, "no progress was shown"
-        assert {path.name for path in cache.iterdir()} == {
-            "install.lock",
-            Path(server.psql_command()[0]).parents[5].name,
-        }
-        foreign = outside_libraries(Path(server.psql_command()[0]))
-        assert not foreign, "a library of the machine is mixed with the prefix's C library"
-
-
-def outside_libraries(psql: Path) -> list[str]:
-    """The libraries that a program or a module of the prefix would take from elsewhere, or misses."""
-    version = psql.parents[1]
-    loader = next(version.parents[1].glob("*/ld-linux-*.so.*"))
-    found = []
-    for file in [*version.glob("libexec/*"), *version.glob("lib/*.so")]:
-        listed = subprocess.run(
-            [loader, "--inhibit-cache", "--library-path", loader.parent, "--list", file],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found += [
-            f"{file.name}: {line.strip()}"
-            for line in (listed.stdout + listed.stderr).splitlines()
-            if str(loader.parent) not in line and "linux-vdso" not in line and "statically" not in line
-        ]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("patch", "value", "said"),
-    [
-        ("shutil.which", lambda _tool: None, "this Linux has no apt-get"),
-        ("platform.system", lambda: "Darwin", "do not run on macOS"),
-        ("platform.system", lambda: "Windows", "do not run on Windows"),
-        ("platform.machine", lambda: "riscv64", "processor architecture riscv64"),
-        ("db.embedded.install._NEEDED_BYTES", 2**60, "MB free"),
-    ],
-)
-def test_why_it_cannot_work_is_said(
-    tmp_path: Path, no_programs: Path, monkeypatch: pytest.MonkeyPatch, patch: str, value: object, said: str
-) -> None:
-    monkeypatch.setattr(patch, value)
-    with pytest.raises(EmbeddedUnavailable, match=said) as caught:
-        EmbeddedServer(tmp_path / "data", cache_dir=no_programs).up()
-    assert "`docker compose up`" in str(caught.value)
-    assert "DATABASE_URL" in str(caught.value)
-    with pytest.raises(EmbeddedUnavailable, match="not installed"):
-        EmbeddedServer(tmp_path / "data", cache_dir=no_programs).psql_command()
