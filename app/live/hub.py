@@ -1,0 +1,285 @@
+"""Keeps one MarketState equal to the database and lets its changes out to the viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from app.live.broadcast import Broadcast, Viewer
+from app.live.metrics import Metrics
+from app.live.protocol import Subscription, parse_subscription
+from app.live.reader import StateReader
+from app.live.settings import LiveSettings
+from app.live.state import MarketState
+from app.live.topics import Topics
+from db.errors import DatabaseError
+from db.feeds_status import list_feeds
+from db.listener import Listener
+from db.messages import Bars, FeedStatus, Message, Reload
+from db.pool import Pool
+
+RELOAD_PAUSE_S: Final = 0.25
+RELOAD_PAUSE_FACTOR: Final = 3
+"""Between two reads after bulk loads: at least the pause, and this many times what the last one took."""
+REFRESH_S: Final = 10.0
+"""How often instruments and feeds, of which not every change is notified, are looked at."""
+SILENT_AFTER_S: Final = 15.0
+RATE_WINDOW_S: Final = 3
+
+log = structlog.get_logger(__name__)
+
+
+def now_us() -> int:
+    """Wall clock, µs since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Hub:
+    """`async with Hub(…)`: listens, reads, and serves viewers until the block ends.
+
+    `database` describes the server to the viewers.  Nothing here raises for a database that goes away: the
+    status says so, the viewers keep what they have, and get a snapshot once it is back.
+    """
+
+    def __init__(self, url: str, pool: Pool, settings: LiveSettings, *, database: str = "") -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.state = MarketState(version=now_us())
+        self.viewers = 0
+        self._pool = pool
+        self._database = database
+        self._connected = False
+        self._reason = "starting"
+        self._feeds: dict[str, dict[str, str]] = {}
+        self._ticks_at: deque[int] = deque([0], maxlen=RATE_WINDOW_S + 1)
+        self.broadcast = Broadcast(self.state, settings, self.metrics, now_us=now_us, status=self._status())
+        self._reader = StateReader(pool, self.state)
+        self._topics = Topics(self.state, self._reader, grace_s=settings.chart_grace_s)
+        self._reload = False
+        self._work = asyncio.Event()
+        self._tapes: set[str] = set()
+        self._tape_work = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._listener = Listener(
+            url, on_message=self._on_message, on_connected=self._on_connected, on_lost=self._on_lost
+        )
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
+            self._listener.run, self._read_on_demand, self._read_tapes,
+            self._every(1.0, self._tick), self._every(REFRESH_S, self._refresh),
+        )  # fmt: skip
+        tasks = [group.create_task(loop()) for loop in loops]
+        for task in tasks:
+            self._stack.callback(task.cancel)
+        self._stack.callback(self.broadcast.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    # -- for the routes -------------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Wait until the state was read for the first time."""
+        await self._ready.wait()
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether live data can be served, and what /healthz says."""
+        facts = self._status() | {
+            "status": "ok" if self._connected else "reconnecting",
+            "symbols": len(self.state.rows()),
+            "viewers": self.viewers,
+        }
+        return self._connected, facts if self._connected else facts | {"reason": self._reason}
+
+    async def watch(self, viewer: Viewer, asked: object) -> list[str]:
+        """Let `viewer` watch what it `asked` for; return a complaint for each part it cannot have."""
+        watched, complaints = await self._understand(asked)
+        await self._topics.acquire(watched)
+        before = viewer.watched
+        self.broadcast.watch(viewer, watched)
+        self._topics.release(before)
+        return complaints
+
+    @contextmanager
+    def connected(self, viewer: Viewer) -> Iterator[None]:
+        """Count the viewer while its connection lasts, and forget it then."""
+        self.viewers += 1
+        self.metrics.viewers.set(self.viewers)
+        try:
+            yield
+        finally:
+            self.viewers -= 1
+            self.metrics.viewers.set(self.viewers)
+            self.broadcast.leave(viewer)
+            self._topics.release(viewer.watched)
+
+    async def poll(self, asked: object, since: int) -> bytes:
+        """For who cannot hold a connection: the message with all changes after version `since`."""
+        watched, complaints = await self._understand(asked)
+        await self._topics.use(watched)
+        return self.broadcast.frames.poll(watched, since, complaints)
+
+    async def _understand(self, asked: object) -> tuple[Subscription, list[str]]:
+        watched, complaints = parse_subscription(asked, self.state.instruments)
+        if complaints and self._connected and await self._refreshed_instruments():
+            return parse_subscription(asked, self.state.instruments)
+        return watched, complaints
+
+    # -- the database ---------------------------------------------------------------------------------------
+
+    async def _on_connected(self) -> None:
+        self.metrics.reads.labels("connected").inc()
+        await self._reader.everything()
+        await self._read_feeds()
+        self._connected = True
+        self._ready.set()
+        self.state.reset()  # whoever was here before gets a snapshot
+        self.broadcast.set_status(self._status())
+        self.broadcast.changed()
+        log.info("database_connected", symbols=len(self.state.instruments))
+
+    def _on_lost(self, reason: str) -> None:
+        if self._connected:
+            self.metrics.reconnects.inc()
+            log.warning("database_lost", reason=reason)
+        self._connected = False
+        self._reason = reason
+        self.broadcast.set_status(self._status())
+
+    def _on_message(self, message: Message) -> None:
+        self.metrics.messages.labels(type(message).__name__.lower()).inc()
+        if isinstance(message, Bars):
+            self._on_bars(message)
+        elif isinstance(message, Reload):
+            self._reload = True
+            self._work.set()
+        else:
+            self._on_feed(message)
+
+    def _on_bars(self, message: Bars) -> None:
+        before = self.state.ticks
+        self.state.apply(message)
+        self.metrics.ticks.inc(self.state.ticks - before)
+        self.metrics.latency.observe(max(0, now_us() - message.sent_us) / 1e6)
+        if self.state.tapes:
+            self._tapes.update(bar.symbol for bar in message.bars if bar.symbol in self.state.tapes)
+            if self._tapes:
+                self._tape_work.set()
+        if self.state.unsure:
+            self._work.set()
+        self.broadcast.changed()
+
+    def _on_feed(self, feed: FeedStatus) -> None:
+        self._feeds[feed.name] = {"name": feed.name, "kind": feed.kind, "state": feed.state}
+        self.broadcast.set_status(self._status())
+
+    # -- reading again --------------------------------------------------------------------------------------
+
+    async def _read_on_demand(self) -> None:
+        """After bulk loads, and where messages alone do not tell a quote: one read at a time."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            if not self._connected:  # the read at reconnecting covers everything
+                self._reload = False
+                continue
+            reload, self._reload = self._reload, False
+            unsure = set(self.state.unsure)
+            began = time.monotonic()
+            try:
+                self.metrics.reads.labels("reload" if reload else "unsure").inc()
+                await (self._reader.everything() if reload else self._reader.symbols(unsure))
+            except DatabaseError as exc:
+                log.warning("read_failed", reason=str(exc))
+                self._reload |= reload
+                self._work.set()
+            self.broadcast.changed()
+            took = time.monotonic() - began
+            await asyncio.sleep(max(RELOAD_PAUSE_S if reload else 0, took * RELOAD_PAUSE_FACTOR))
+
+    async def _read_tapes(self) -> None:
+        while True:
+            await self._tape_work.wait()
+            self._tape_work.clear()
+            symbols, self._tapes = self._tapes, set()
+            try:
+                await self._reader.tapes(symbols)
+            except DatabaseError as exc:
+                log.warning("tape_not_read", reason=str(exc))
+                if self._connected:
+                    self._tapes |= symbols
+                    self._tape_work.set()
+            self.broadcast.changed()
+            await asyncio.sleep(1 / self.settings.tape_rate)
+
+    async def _refreshed_instruments(self) -> bool:
+        """Whether there was anything new about the instruments."""
+        try:
+            stale = await self._reader.stale_instruments()
+            if stale:
+                await self._reader.symbols(stale)
+                self.broadcast.changed()
+        except DatabaseError as exc:
+            log.warning("instruments_not_read", reason=str(exc))
+            return False
+        return bool(stale)
+
+    async def _read_feeds(self) -> None:
+        self._feeds = {
+            feed.name: {
+                "name": feed.name,
+                "kind": feed.kind,
+                "state": "silent"
+                if feed.state == "running" and feed.silent_s > SILENT_AFTER_S
+                else feed.state,
+            }
+            for feed in await list_feeds(self._pool)
+        }
+
+    async def _refresh(self) -> None:
+        if not self._connected:
+            return
+        await self._refreshed_instruments()
+        try:
+            await self._read_feeds()
+        except DatabaseError as exc:
+            log.warning("feeds_not_read", reason=str(exc))
+        self.broadcast.set_status(self._status())
+
+    # -- the status -----------------------------------------------------------------------------------------
+
+    def _status(self) -> dict[str, Any]:
+        ticks = self._ticks_at
+        return {
+            "state": "live" if self._connected else "reconnecting",
+            "feeds": list(self._feeds.values()),
+            "database": self._database,
+            "ticks_per_s": round((ticks[-1] - ticks[0]) / max(1, len(ticks) - 1)),
+        }
+
+    async def _tick(self) -> None:
+        self._ticks_at.append(self.state.ticks)
+        self._topics.sweep()
+        self.broadcast.set_status(self._status())
+
+    @staticmethod
+    def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def loop() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                await act()
+
+        return loop

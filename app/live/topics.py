@@ -1,0 +1,107 @@
+"""Opens charts and tapes for their first viewer and closes them some time after the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from functools import partial
+from typing import TypeAlias
+
+import structlog
+
+from app.live.protocol import Subscription
+from app.live.reader import StateReader
+from app.live.state import MarketState
+from db.errors import DatabaseError
+from db.market import Interval
+
+Topic: TypeAlias = tuple[str, Interval] | str
+"""A chart (symbol, interval) or the tape of a symbol."""
+
+log = structlog.get_logger(__name__)
+
+
+class Topics:
+    """Counts who needs which chart and tape of `state`; all times are the event loop's."""
+
+    def __init__(self, state: MarketState, reader: StateReader, *, grace_s: float) -> None:
+        self._state = state
+        self._reader = reader
+        self._grace_s = grace_s
+        self._needed: Counter[Topic] = Counter()
+        self._used_at: dict[Topic, float] = {}
+        self._opening: dict[Topic, asyncio.Task[None]] = {}
+
+    async def acquire(self, watched: Subscription) -> None:
+        """Have the subscription's chart and tape in the state, read where they were not.
+
+        Where the database cannot be read they stay empty; the hub's next full read fills them.
+        """
+        topics = _topics(watched)
+        self._needed.update(topics)
+        await self._open(topics)
+
+    def release(self, watched: Subscription) -> None:
+        """Undo one `acquire`."""
+        topics = _topics(watched)
+        self._needed.subtract(topics)
+        self._touch(topics)
+
+    async def use(self, watched: Subscription) -> None:
+        """Have them in the state for the time of grace."""
+        topics = _topics(watched)
+        self._touch(topics)
+        await self._open(topics)
+
+    def sweep(self) -> None:
+        """Close what nobody needed for the time of grace."""
+        oldest = asyncio.get_running_loop().time() - self._grace_s
+        for topic in [t for t, at in self._used_at.items() if at < oldest and self._needed[t] <= 0]:
+            if topic in self._opening:
+                continue
+            del self._used_at[topic], self._needed[topic]
+            if isinstance(topic, str):
+                self._state.close_tape(topic)
+            else:
+                self._state.close_chart(*topic)
+
+    def _touch(self, topics: list[Topic]) -> None:
+        now = asyncio.get_running_loop().time()
+        for topic in topics:
+            self._used_at[topic] = now
+
+    async def _open(self, topics: list[Topic]) -> None:
+        waiting = []
+        for topic in topics:
+            if self._loaded(topic):
+                continue
+            if topic not in self._opening:
+                task = asyncio.get_running_loop().create_task(self._load(topic))
+                self._opening[topic] = task
+                task.add_done_callback(partial(self._opened, topic))
+            waiting.append(self._opening[topic])
+        for task in waiting:
+            await asyncio.shield(task)  # others may wait for the same
+
+    def _opened(self, topic: Topic, _task: asyncio.Task[None]) -> None:
+        del self._opening[topic]
+
+    def _loaded(self, topic: Topic) -> bool:
+        if isinstance(topic, str):
+            return topic in self._state.tapes and self._state.tapes[topic].loaded
+        return topic in self._state.charts and self._state.charts[topic].loaded
+
+    async def _load(self, topic: Topic) -> None:
+        try:
+            if isinstance(topic, str):
+                self._state.open_tape(topic)
+                await self._reader.tapes([topic])
+            else:
+                await self._reader.chart(self._state.open_chart(*topic))
+        except DatabaseError as exc:
+            log.warning("topic_not_read", topic=topic, reason=str(exc))
+
+
+def _topics(watched: Subscription) -> list[Topic]:
+    topics: list[Topic] = [] if watched.chart is None else [watched.chart]
+    return topics if watched.tape is None else [*topics, watched.tape]
