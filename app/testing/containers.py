@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import psycopg
 
 from db.errors import DatabaseUnavailableError
+
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
 
 IMAGE_ENV: Final = "TICKDECK_TEST_IMAGE"
 OFFICIAL_IMAGE: Final = "timescale/timescaledb:2.19.3-pg17"
 _ENGINE_TIMEOUT_S: Final = 3
 _PULL_TIMEOUT_S: Final = 120
+_START_TIMEOUT_S: Final = 60
+_PORT: Final = 5432
 
 
 def image() -> str:
@@ -38,21 +46,43 @@ def running() -> Iterator[tuple[str, str]]:
     Raises `DatabaseUnavailableError` where no engine answers, or it neither has the image nor can pull it.
     """
     _require_image()
-    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - of the `testing` extra
-    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - of the `testing` extra
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 
     # The container is removed when the block ends; the helper that would clean up after a killed run is one
     # more image to pull, which a machine without a registry cannot.
     testcontainers_config.ryuk_disabled = True
-    container = PostgresContainer(
-        image(), username="postgres", password=secrets.token_urlsafe(12), dbname="postgres", driver=None
-    )
-    # Nothing in a test database outlives the run: no fsync, and memory instead of a disk.
-    container.with_command(
-        "postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off"
+    password = secrets.token_urlsafe(12)
+    # Nothing in a test database outlives the run: no fsync.
+    container = (
+        DockerContainer(image())
+        .with_env("POSTGRES_PASSWORD", password)
+        .with_exposed_ports(_PORT)
+        .with_command("postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off")
     )
     with container:
-        yield container.get_connection_url(), image()
+        host, port = container.get_container_host_ip(), container.get_exposed_port(_PORT)
+        url = f"postgresql://postgres:{password}@{host}:{port}/postgres"
+        _wait(container, url)
+        yield url, image()
+
+
+def _wait(container: DockerContainer, url: str) -> None:
+    """Wait for the database to answer on its published port."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError as exc:
+            container.get_wrapped_container().reload()
+            if container.status != "running" or time.monotonic() > deadline:
+                said = b"\n".join(container.get_logs()).decode(errors="replace")[-2000:]
+                raise DatabaseUnavailableError(
+                    f"the container of {image()} did not start: {said or exc}"
+                ) from exc
+            time.sleep(0.1)  # nothing tells when a database inside a container is ready but asking it
+        else:
+            return
 
 
 def _require_image() -> None:

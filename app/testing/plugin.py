@@ -73,7 +73,8 @@ def timescale(pytestconfig: pytest.Config) -> TimescaleServer:
     try:
         return pytestconfig.stash[_SERVER].get()
     except Exception as exc:  # noqa: BLE001 - told without the traceback of whoever asked first
-        pytest.fail(f"no database for the tests: {exc}", pytrace=False)
+        why = str(exc)
+    pytest.fail(f"no database for the tests: {why}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
