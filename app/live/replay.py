@@ -1,0 +1,247 @@
+"""The player: stored ticks, applied in order to a MarketState of their own as a replay's clock reaches them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, Literal, TypeAlias
+
+from app.live.charts import Chart
+from app.live.replay_clock import Position, ReplayClock, ReplayError
+from app.live.replay_engine import Engine
+from app.live.replay_market import ReplayMarket
+from app.live.replay_reader import ReplayReader, iso
+from app.live.replay_source import BLOCK_TICKS, ReadAhead
+from db.errors import TickdeckError
+from db.instruments import Instrument
+from db.market import Interval
+from db.pool import Pool
+
+PUMP_S: Final = 0.02
+"""While ticks are dense they are applied this often: a tick is never later than this against the clock."""
+BEAT_S: Final = 0.2
+"""How often the clock's reading goes out where no tick is due."""
+MOST_BEHIND_S: Final = 0.25
+"""A player that is later than this against its clock lets the clock wait."""
+
+PlayerState: TypeAlias = Literal["playing", "paused", "ended", "failed"]
+
+
+class Player:
+    """One replay of `[start_us, end_us]`, µs since the epoch: all its symbols on one clock.
+
+    `state` holds what is known from the ticks up to `position` and from nothing later; `on_change` is called
+    after every change of either.  `open` first; `run` then plays until cancelled, or `advance` moves by hand.
+    Every control returns once `state` shows its effect.  One event loop, one lock: controls never interleave.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        instruments: Sequence[Instrument],
+        start_us: int,
+        end_us: int,
+        *,
+        speed: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_change: Callable[[], None] = lambda: None,
+        block_ticks: int = BLOCK_TICKS,
+    ) -> None:
+        self.instruments = {each.symbol: each for each in instruments}
+        self.clock = ReplayClock(start_us, end_us, speed=speed, monotonic=monotonic)
+        self.loop: tuple[int, int] | None = None
+        self.failure: str | None = None
+        self.on_change = on_change
+        self._reader = ReplayReader(pool, list(self.instruments), start_us, end_us)
+        self._market = ReplayMarket(instruments, self._reader, Position.at(start_us))
+        self.engine = Engine(self._market, ReadAhead(self._reader.block, block_ticks=block_ticks))
+        self.state = self._market.state
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+
+    @property
+    def position(self) -> Position:
+        """The place up to which all ticks are in `state`; the clock that viewers are shown."""
+        return self._market.position
+
+    @property
+    def status(self) -> PlayerState:
+        """What the player does; `ended`: it stands at the end of its range, with all ticks applied."""
+        if self.failure is not None:
+            return "failed"
+        if self.clock.playing:
+            return "playing"
+        return "ended" if self.position >= Position.at(self.clock.end_us) else "paused"
+
+    # -- life -----------------------------------------------------------------------------------------------
+
+    async def open(self, at_us: int | None = None) -> None:
+        """Check the range and stand at `at_us` (the start), paused; raise `ReplayError` where nothing is stored."""
+        await self._reader.check()
+        await self.seek(self.clock.start_us if at_us is None else at_us)
+
+    async def run(self) -> None:
+        """Play whenever the clock does, until cancelled."""
+        while True:
+            self._wake.clear()
+            async with self._lock:
+                rest_s = await self._pump()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(rest_s) else rest_s):
+                    await self._wake.wait()
+
+    async def close(self) -> None:
+        """End the reading; the player cannot be used any more."""
+        await self.engine.stop()
+
+    # -- controls -------------------------------------------------------------------------------------------
+
+    async def play(self) -> None:
+        """Run on from here; from the end, again from the start."""
+        if self.status == "ended":
+            await self.seek(self.clock.start_us)
+        elif self.status == "failed":
+            await self.seek(self.position)
+        self.clock.play()
+        self._changed()
+
+    def pause(self) -> None:
+        """Stand still."""
+        self._stand()
+        self._changed()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on from here at `speed` (see `parse_speed`)."""
+        self.clock.hold(self.position.time_us)
+        self.clock.set_speed(speed)
+        self._changed()
+
+    async def seek(self, to: int | Position) -> None:
+        """Show the market at an instant (all its ticks included) or a place; `ReplayError` outside the range."""
+        position = Position.at(to) if isinstance(to, int) else to
+        if not self.clock.start_us <= position.time_us <= self.clock.end_us:
+            raise ReplayError(
+                f"{iso(position.time_us)} is outside the replay, which is from {iso(self.clock.start_us)}"
+                f" to {iso(self.clock.end_us)}"
+            )
+        async with self._lock:
+            await self._load(position)
+        self._changed()
+
+    async def set_loop(self, between: tuple[int, int] | None) -> None:
+        """Play `[from, to]` again and again; None: no longer.  `ReplayError` for what is not in the range."""
+        if between is not None:
+            first, last = between
+            if not self.clock.start_us <= first < last <= self.clock.end_us:
+                raise ReplayError(
+                    f"the loop from {iso(first)} to {iso(last)} does not lie forward within the replay, "
+                    f"which is from {iso(self.clock.start_us)} to {iso(self.clock.end_us)}"
+                )
+            if not first <= self.position.time_us < last:
+                await self.seek(first)
+        self.loop = between
+        self._changed()
+
+    async def step_tick(self, steps: int) -> None:
+        """Stand at the next tick's place (`steps` > 0) or the one before; ticks of one place count as one."""
+        self._stand()
+        async with self._lock:
+            for _ in range(abs(steps)):
+                if steps > 0:
+                    following = await self.engine.next_known()
+                    await self.engine.advance(following or Position.at(self.clock.end_us))
+                else:
+                    await self._load(await self._reader.tick_before(self.position))
+            self.clock.hold(self.position.time_us)
+        self._changed()
+
+    async def step_candle(self, interval: Interval, symbol: str, steps: int) -> None:
+        """Stand at the end of the candle in progress or, from there, of the next one (before: the one before)."""
+        self._stand()
+        for _ in range(abs(steps)):
+            await self._go(await self._reader.candle_end(symbol, interval, self.position, forward=steps > 0))
+
+    async def step_time(self, step_us: int) -> None:
+        """Stand `step_us` later or earlier, within the range."""
+        self._stand()
+        await self._go(self.position.time_us + step_us)
+
+    async def advance(self, to: Position) -> None:
+        """Apply every tick up to `to`, however long the database takes; never backwards."""
+        async with self._lock:
+            await self.engine.advance(to)
+            self.clock.hold(self.position.time_us)
+
+    # -- topics (as `app.live.topics` asks for them) --------------------------------------------------------
+
+    async def chart(self, chart: Chart) -> None:
+        """Read the candles of a chart of the state, as of the position."""
+        async with self._lock:
+            await self._market.load_chart(chart)
+
+    async def tapes(self, symbols: Iterable[str]) -> None:
+        """Read tapes of the state, as of the position."""
+        async with self._lock:
+            for symbol in symbols:
+                await self._market.load_tape(symbol)
+
+    # -- playing --------------------------------------------------------------------------------------------
+
+    async def _pump(self) -> float:
+        """Apply what is due; return for how long there is nothing more to do, s."""
+        if not self.clock.playing:
+            return math.inf
+        stop_us = self.clock.end_us if self.loop is None else self.loop[1]
+        try:
+            applied = await self._keep_up(min(self.clock.limit_us(), stop_us))
+            if self.position >= Position.at(stop_us):
+                await self._at_the_end()
+                return 0.0
+        except TickdeckError as exc:
+            self._stand()
+            self.failure = str(exc)
+            self.on_change()
+            return math.inf
+        self.on_change()
+        if math.isinf(self.clock.speed):
+            return 0.0
+        following = self.engine.next()
+        due_s = 0.0 if following is None else self.clock.seconds_until(following.time_us)
+        return max(PUMP_S if applied else 0.001, min(due_s, self.clock.seconds_until(stop_us), BEAT_S))
+
+    async def _keep_up(self, limit_us: int) -> int:
+        """Apply a helping of what is due; where there is more than can be had or done, the clock waits."""
+        applied = await self.engine.help(Position.at(limit_us))
+        behind_us = limit_us - self.position.time_us
+        most_us = MOST_BEHIND_S * self.clock.speed * 1_000_000
+        if applied is None or math.isinf(self.clock.speed) or behind_us > most_us:
+            self.clock.hold(self.position.time_us)
+        return applied or 0
+
+    async def _at_the_end(self) -> None:
+        if self.loop is None:
+            self._stand()
+        else:
+            await self._load(Position.at(self.loop[0]))
+        self.on_change()
+
+    async def _go(self, time_us: int) -> None:
+        """Seek within the range; what lies outside counts as its edge."""
+        await self.seek(max(self.clock.start_us, min(self.clock.end_us, time_us)))
+
+    async def _load(self, position: Position) -> None:
+        await self.engine.load(position)
+        self.clock.seek(position.time_us)
+        self.failure = None
+
+    def _stand(self) -> None:
+        """Stop the clock exactly where the state is."""
+        self.clock.pause()
+        self.clock.hold(self.position.time_us)
+
+    def _changed(self) -> None:
+        self._wake.set()
+        self.on_change()
