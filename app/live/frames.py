@@ -75,7 +75,7 @@ class FrameBuilder:
         """The message for who has everything up to version `since`; with what was wrong in the request."""
         named = [b'"errors":' + encode(errors)] if errors else []
         has = Versions(since, since, since, since)
-        if not self.state.reset_version <= since <= self.state.version:
+        if since <= 0 or not self.state.reset_version <= since <= self.state.version:
             return self._message(b"snapshot", self._whole(watched) + named)
         return self._message(b"frame", self._changes(watched, has, self.now()) + named)
 

@@ -228,14 +228,14 @@ class Hub:
     async def _refreshed_instruments(self) -> bool:
         """Whether there was anything new about the instruments."""
         try:
-            stale = await self._reader.stale_instruments()
-            if stale:
-                await self._reader.symbols(stale)
+            changed = await self._reader.instruments_changed()
+            if changed:
+                await self._reader.symbols(set())
                 self.broadcast.changed()
         except DatabaseError as exc:
             log.warning("instruments_not_read", reason=str(exc))
             return False
-        return bool(stale)
+        return changed
 
     async def _read_feeds(self) -> None:
         self._feeds = {

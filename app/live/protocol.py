@@ -224,6 +224,7 @@ def tick_values(tick: TapeTick) -> list[Any]:
 
 def _number(value: float | None) -> float | int | None:
     """Whole numbers without their `.0`: the same in JSON, and shorter."""
-    if value is not None and value.is_integer() and abs(value) <= MAX_EXACT_INT:
-        return int(value)
-    return value
+    if value is None:
+        return None
+    whole = int(value)
+    return whole if whole == value and abs(whole) <= MAX_EXACT_INT else value

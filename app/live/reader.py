@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from db.quotes import read_quotes
 from db.ticks_read import tape
 
 from app.live.charts import Chart
@@ -14,6 +13,7 @@ from db.candles import read_candles
 from db.instruments import list_instruments
 from db.market import Candle
 from db.pool import Connection, Pool, snapshot
+from db.quotes import read_quotes
 
 
 class StateReader:
@@ -39,19 +39,20 @@ class StateReader:
         await self.tapes(state.tapes)
 
     async def symbols(self, symbols: set[str]) -> None:
-        """The quotes and open charts of `symbols`, and all instruments."""
+        """The quotes and open charts of `symbols` and of all whose instrument is new, changed or gone."""
         state = self._state
         with state.reading() as pending:
             async with snapshot(self._pool) as (connection, guard):
                 instruments = await list_instruments(connection)
-                quotes = await read_quotes(connection, sorted(symbols))
+                wanted = symbols | state.outdated(instruments)
+                quotes = await read_quotes(connection, sorted(wanted)) if wanted else []
                 charts = [
                     (chart, await _candles(connection, chart))
                     for chart in list(state.charts.values())
-                    if chart.symbol in symbols
+                    if chart.symbol in wanted
                 ]
             state.load_instruments(instruments)
-            state.load_quotes(quotes, guard, pending, symbols=symbols)
+            state.load_quotes(quotes, guard, pending, symbols=wanted)
             for chart, candles in charts:
                 state.load_chart(chart, candles, guard, pending)
 
@@ -73,11 +74,9 @@ class StateReader:
                 if symbol in self._state.tapes and symbol in read:
                     self._state.load_tape(symbol, read[symbol])
 
-    async def stale_instruments(self) -> set[str]:
-        """The symbols whose instrument is not the one the state knows."""
-        known = self._state.instruments
-        now = {each.symbol: each for each in await list_instruments(self._pool)}
-        return {symbol for symbol in known.keys() | now.keys() if known.get(symbol) != now.get(symbol)}
+    async def instruments_changed(self) -> bool:
+        """Whether there is anything to read about instruments; `symbols` does."""
+        return bool(self._state.outdated(await list_instruments(self._pool)))
 
 
 async def _candles(connection: Connection, chart: Chart) -> list[Candle]:

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from db.quotes import Quote
-
 from app.live.charts import Chart
 from app.live.quotes import QuoteRow
 from app.live.tapes import Tape
 from db.instruments import Instrument
 from db.market import Candle, Interval, TickBatch
 from db.messages import Bar, Bars, Snapshot
+from db.quotes import Quote
 
 CANDLE_LIMIT: Final = 500
 TAPE_LIMIT: Final = 100
@@ -108,12 +107,15 @@ class MarketState:
         finally:
             self._readings = [each for each in self._readings if each is not messages]
 
-    def load_instruments(self, instruments: Sequence[Instrument]) -> set[str]:
-        """Take all instruments; return the symbols of which the quotes and charts need a new read for that."""
-        before = self.instruments
+    def outdated(self, instruments: Sequence[Instrument]) -> set[str]:
+        """The symbols that are not as these, all instruments there are, say: their quotes need a new read."""
+        now = {each.symbol: each for each in instruments}
+        known = self.instruments
+        return {symbol for symbol in known.keys() | now.keys() if known.get(symbol) != now.get(symbol)}
+
+    def load_instruments(self, instruments: Sequence[Instrument]) -> None:
+        """Take all instruments, before the quotes and charts that were read with them."""
         self.instruments = {each.symbol: each for each in instruments}
-        changed = {symbol for symbol, each in self.instruments.items() if before.get(symbol, each) != each}
-        return changed | (before.keys() - self.instruments.keys())
 
     def load_quotes(
         self,

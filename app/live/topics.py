@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
+from app.live.charts import Chart
 from app.live.protocol import Subscription
-from app.live.reader import StateReader
 from app.live.state import MarketState
 from db.errors import DatabaseError
 from db.market import Interval
@@ -21,10 +22,17 @@ Topic: TypeAlias = tuple[str, Interval] | str
 log = structlog.get_logger(__name__)
 
 
+class TopicReader(Protocol):
+    """Fills charts and tapes of a state; raises `DatabaseError` where they cannot be read."""
+
+    async def chart(self, chart: Chart) -> None: ...
+    async def tapes(self, symbols: Iterable[str]) -> None: ...
+
+
 class Topics:
     """Counts who needs which chart and tape of `state`; all times are the event loop's."""
 
-    def __init__(self, state: MarketState, reader: StateReader, *, grace_s: float) -> None:
+    def __init__(self, state: MarketState, reader: TopicReader, *, grace_s: float) -> None:
         self._state = state
         self._reader = reader
         self._grace_s = grace_s
