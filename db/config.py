@@ -25,3 +25,9 @@ class DatabaseSettings(BaseSettings):
     """Connections one process keeps open to the database at the most (the listener's one is extra)."""
     statement_timeout_s: float = Field(default=30.0, gt=0)
     """The longest a query of the dashboard may run, in seconds."""
+    keep_ticks_days: float | None = Field(default=None, gt=0)
+    """How long ticks are kept, in days; whole days (chunks) are dropped, candles stay.  Unset: for ever."""
+    compress_after_days: float | None = Field(default=None, gt=0)
+    """Age in days at which chunks of ticks are compressed, by TimescaleDB's Community edition only.  Unset: never."""
+    upkeep_interval_s: float = Field(default=3600.0, ge=1)
+    """Seconds between two looks for ticks that are over their time."""

@@ -40,6 +40,16 @@ def head() -> str:
     return revision
 
 
+def revisions() -> frozenset[str]:
+    """Every revision that this code knows."""
+    return frozenset(script.revision for script in ScriptDirectory(str(migrations_dir())).walk_revisions())
+
+
+def timescaledb_version(text: str) -> tuple[int, ...]:
+    """The first two numbers of a version such as "2.19.3" or "2.20.0-dev"."""
+    return tuple(int(part) for part in text.split("-", maxsplit=1)[0].split(".")[:2])
+
+
 def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the database at `url` up to `revision`; several callers at once are fine.
 
@@ -101,7 +111,9 @@ def _prepare(url: str) -> None:
 def _require_server(connection: Connection) -> None:
     number = int(connection.execute(text("show server_version_num")).scalar_one())
     if number < MINIMUM_POSTGRESQL * 10000:
-        raise SchemaError(f"PostgreSQL {MINIMUM_POSTGRESQL} or newer is needed; the server is {number // 10000}")
+        raise SchemaError(
+            f"PostgreSQL {MINIMUM_POSTGRESQL} or newer is needed; the server is {number // 10000}"
+        )
     if server_facts(connection).timescaledb is None:
         available = connection.execute(
             text("select default_version from pg_available_extensions where name = 'timescaledb'")
@@ -113,12 +125,10 @@ def _require_server(connection: Connection) -> None:
             )
         connection.execute(text("create extension if not exists timescaledb"))
     facts = server_facts(connection)
-    version = tuple(int(part) for part in (facts.timescaledb or "0").split("-")[0].split(".")[:2])
-    if version < MINIMUM_TIMESCALEDB:
+    if timescaledb_version(facts.timescaledb or "0") < MINIMUM_TIMESCALEDB:
         wanted = ".".join(map(str, MINIMUM_TIMESCALEDB))
         raise SchemaError(f"TimescaleDB {wanted} or newer is needed; the server has {facts.timescaledb}")
-    known = {script.revision for script in ScriptDirectory(str(migrations_dir())).walk_revisions()}
-    if facts.revision is not None and facts.revision not in known:
+    if facts.revision is not None and facts.revision not in revisions():
         raise SchemaError(
             f"the database's schema is at revision {facts.revision}, newer than this Tickdeck ({head()}): "
             "install a newer Tickdeck"
