@@ -1,0 +1,262 @@
+// The candlestick chart: closed candles by Plotly, everything that moves by Layers.
+
+import { timeLabels, fullTime } from "./chart_axis.js";
+import { Candles } from "./candles.js";
+import { Layers } from "./chart_layers.js";
+import { ChartView } from "./chart_view.js";
+import { History } from "./chart_history.js";
+import { amount, change, percent, price } from "./format.js";
+
+const PRICE_ROOM = 0.08;
+const VOLUME_ROOM = 1.15;
+const REDRAW_AT_MOST_EVERY_MS = 250;
+const [UP, DOWN] = ["rgba(38,166,154,0.42)", "rgba(239,83,80,0.42)"];
+
+export class Chart {
+  /** @param {any} plot Plotly's element @param {HTMLElement} panel @param {HTMLElement} readout */
+  constructor(plot, panel, readout) {
+    this.plot = plot;
+    this.panel = panel;
+    this.readout = readout;
+    const layer = (/** @type {string} */ id) => /** @type {HTMLElement} */ (panel.querySelector(id));
+    this.layers = new Layers(layer("#chart-back"), layer("#chart-front"), plot);
+    this.view = new ChartView();
+    this.candles = new Candles("UTC");
+    this.history = new History();
+    this.symbol = "";
+    this.interval = "";
+    this.decimals = 2;
+    /** Pointer over the plot, px in the panel. @type {?{x: number, y: number}} */
+    this.pointer = null;
+    this.dragging = false;
+    this.drawing = false;
+    this.drawAgain = false;
+    this.drawnAt = 0;
+    this.drawTimer = 0;
+    this.frameAsked = false;
+    this.shown = { low: 0, high: 0, volume: 0 };
+    plot.on("plotly_relayouting", () => this.dragged());
+    plot.on("plotly_relayout", (change) => this.relaid(change));
+    plot.on("plotly_afterplot", () => this.mark());
+    plot.on("plotly_doubleclick", () => this.button("newest"));
+  }
+
+  /** The whole chart anew. @param {any} chart the snapshot's part */
+  replace(chart) {
+    const same = this.shows(chart.symbol, chart.interval);
+    const edge = this.candles.at(Math.round(this.view.to))?.t;
+    const followed = !same || this.view.follows(this.candles.lastNumber);
+    this.symbol = chart.symbol;
+    this.interval = chart.interval;
+    this.decimals = chart.price_decimals;
+    this.candles = new Candles(chart.timezone);
+    this.candles.merge(chart.candles);
+    this.history.reset(chart.symbol, chart.interval);
+    if (!same) this.view.newest(this.candles.lastNumber, this.plot.clientWidth - 76);
+    else if (followed || edge === undefined) this.view.shift(this.candles.lastNumber + 1 - this.view.to);
+    else this.view.shift(this.candles.place(edge) - this.view.to);
+    this.panel.dataset.candles = String(this.candles.length);
+    this.draw();
+  }
+
+  /** Is this what is drawn? @param {string} symbol @param {string} interval */
+  shows(symbol, interval) {
+    return this.symbol === symbol && this.interval === interval;
+  }
+
+  /** Nothing to show: the symbol is unknown. */
+  clear() {
+    if (this.symbol) this.replace({ symbol: "", interval: "", timezone: "UTC", price_decimals: 2, candles: [] });
+  }
+
+  /** Changed and new candles. @param {any} chart a frame's part */
+  apply(chart) {
+    if (!this.shows(chart.symbol, chart.interval)) return;
+    const followed = this.view.follows(this.candles.lastNumber);
+    const seen = this.candles.merge(chart.candles);
+    const moved = seen.appended + seen.inserted;
+    if (moved && followed) {
+      this.view.shift(moved);
+      this.candles.trim(Math.floor(this.view.from - this.view.count));
+    }
+    if (seen.appended) this.panel.dataset.candles = String(this.candles.length);
+    if (seen.appended) this.draw();
+    else if (seen.changed || seen.inserted || this.outOfRange()) this.drawSoon();
+    this.mark();
+  }
+
+  /** Has the forming candle left the drawn price range? */
+  outOfRange() {
+    const last = this.candles.last;
+    if (!last || !this.view.follows(this.candles.lastNumber)) return false;
+    const { low, high, volume } = this.shown;
+    return last.h > high || last.l < low || last.v > volume;
+  }
+
+  drawSoon() {
+    if (this.drawTimer) return;
+    const wait = Math.max(0, REDRAW_AT_MOST_EVERY_MS - (performance.now() - this.drawnAt));
+    this.drawTimer = setTimeout(() => this.draw(), wait);
+  }
+
+  /** Hand the closed candles and both ranges to Plotly in one redraw.  Never while the user drags. */
+  async draw() {
+    clearTimeout(this.drawTimer);
+    this.drawTimer = 0;
+    if (this.drawing || this.dragging) {
+      this.drawAgain = true;
+      return;
+    }
+    this.drawing = true;
+    this.drawAgain = false;
+    this.drawnAt = performance.now();
+    try {
+      await window.Plotly.update(this.plot, this.traces(), this.ranges(), [0, 1]);
+    } finally {
+      this.drawing = false;
+    }
+    this.panel.dataset.drawn = `${this.symbol} ${this.interval}`;
+    if (this.drawAgain) this.draw();
+  }
+
+  traces() {
+    const { from, to } = this.view.slice(this.candles.base, this.candles.lastNumber - 1);
+    const part = this.candles.all.slice(from - this.candles.base, Math.max(from, to + 1) - this.candles.base);
+    const x = part.map((_, i) => from + i);
+    return {
+      x: [x, x],
+      open: [part.map((candle) => candle.o), undefined],
+      high: [part.map((candle) => candle.h), undefined],
+      low: [part.map((candle) => candle.l), undefined],
+      close: [part.map((candle) => candle.c), undefined],
+      y: [undefined, part.map((candle) => candle.v)],
+      "marker.color": [undefined, part.map((candle) => (candle.c >= candle.o ? UP : DOWN))],
+    };
+  }
+
+  ranges() {
+    const extent = this.candles.extent(this.view.from, this.view.to) ?? { low: 0, high: 1, volume: 1 };
+    const room = (extent.high - extent.low) * PRICE_ROOM || extent.high * 1e-4;
+    this.shown = {
+      low: extent.low - room,
+      high: extent.high + room,
+      volume: (extent.volume || 1) * VOLUME_ROOM,
+    };
+    return {
+      "xaxis.range": [this.view.from, this.view.to],
+      "yaxis.range": [this.shown.low, this.shown.high],
+      "yaxis2.range": [0, this.shown.volume],
+      "yaxis.tickformat": `,.${this.decimals}f`,
+      uirevision: `${this.symbol} ${this.interval}`,
+    };
+  }
+
+  /** The user is dragging or wheeling: follow with the layers only. */
+  dragged() {
+    this.dragging = true;
+    const [from, to] = this.plot._fullLayout.xaxis.range;
+    this.view.from = from;
+    this.view.to = to;
+    this.mark();
+  }
+
+  /** The user let go. @param {Record<string, any>} change */
+  relaid(change) {
+    if (this.drawing || change["xaxis.range[0]"] === undefined) return;
+    this.dragging = false;
+    const { base, lastNumber } = this.candles;
+    this.view.take(change["xaxis.range[0]"], change["xaxis.range[1]"], base, lastNumber);
+    this.moved();
+  }
+
+  /** Draw what came into view, and read older candles when the oldest are near. */
+  async moved() {
+    this.draw();
+    const read = await this.history.before(this.candles, this.view.from);
+    if (read) this.draw();
+  }
+
+  /** A button of the chart. @param {string} what */
+  button(what) {
+    if (what === "newest") this.view.newest(this.candles.lastNumber, this.plot.clientWidth - 76);
+    else this.view.zoom(what === "in" ? 0.7 : 1 / 0.7, this.candles.lastNumber);
+    this.moved();
+  }
+
+  /** @param {?{x: number, y: number}} pointer px in the panel */
+  point(pointer) {
+    this.pointer = pointer;
+    this.mark();
+  }
+
+  /** Draw the layers in the next animation frame; many calls make one. */
+  mark() {
+    if (this.frameAsked) return;
+    this.frameAsked = true;
+    requestAnimationFrame(() => {
+      this.frameAsked = false;
+      this.drawLayers();
+    });
+  }
+
+  drawLayers() {
+    const { layers, candles, view } = this;
+    if (!this.plot._fullLayout?.yaxis2) return;
+    const { left, right } = layers.frame;
+    layers.drawTimes(timeLabels(candles, view.from, view.to, right - left));
+    const last = candles.last ?? null;
+    layers.drawForming(candles.lastNumber, last);
+    layers.drawLast(last && last.c, last ? price(last.c, this.decimals) : "", !last || last.c >= last.o);
+    const cross = this.crossing();
+    layers.drawCross(cross);
+    this.read(cross?.number ?? candles.lastNumber);
+  }
+
+  /** What the pointer is on. */
+  crossing() {
+    if (!this.pointer || this.dragging || !this.candles.length) return null;
+    const { x, y } = this.layers.axes;
+    const { left, right, top, bottom, priceBottom } = this.layers.frame;
+    const at = this.pointer;
+    if (at.x < left || at.x > right || at.y < top || at.y > bottom) return null;
+    const pointed = Math.round(x.p2c(at.x - left));
+    const number = Math.min(Math.max(pointed, this.candles.base), this.candles.lastNumber);
+    const candle = this.candles.at(number);
+    if (!candle) return null;
+    return {
+      number,
+      y: at.y,
+      price: at.y <= priceBottom ? price(y.p2c(at.y - top), this.decimals) : null,
+      time: fullTime(candle.wall, this.interval),
+    };
+  }
+
+  /** The line on top: open, high, low, close, change and volume of one candle. @param {number} number */
+  read(number) {
+    const candle = this.candles.at(number);
+    const before = this.candles.at(number - 1);
+    if (!candle) {
+      this.readout.replaceChildren();
+      return;
+    }
+    const moved = candle.c - (before?.c ?? candle.o);
+    const values = [
+      ["O", price(candle.o, this.decimals)],
+      ["H", price(candle.h, this.decimals)],
+      ["L", price(candle.l, this.decimals)],
+      ["C", price(candle.c, this.decimals)],
+      ["", `${change(moved, this.decimals)} (${percent((100 * moved) / (before?.c ?? candle.o))})`],
+      ["Vol", amount(candle.v)],
+    ];
+    const spans = values.map(([name, value]) => {
+      const span = document.createElement("span");
+      span.dataset.name = name;
+      span.textContent = value;
+      return span;
+    });
+    const title = document.createElement("b");
+    title.textContent = `${this.symbol} · ${this.interval}`;
+    this.readout.dataset.went = moved >= 0 ? "up" : "down";
+    this.readout.replaceChildren(title, ...spans);
+  }
+}

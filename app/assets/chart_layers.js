@@ -1,0 +1,159 @@
+// What is drawn behind and over Plotly's candles: time grid and labels, the forming candle, the last price, the
+// crosshair.  Everything is placed by the axes' own scales, so it costs the same at any number of candles.
+
+const SVG = "http://www.w3.org/2000/svg";
+const BODY = 0.7;
+const LABEL_HEIGHT = 18;
+
+/** @param {Element} parent @param {string} name @param {string} [kind] class */
+function shape(parent, name, kind = "") {
+  const made = document.createElementNS(SVG, name);
+  if (kind) made.setAttribute("class", kind);
+  parent.append(made);
+  return made;
+}
+
+/** @param {Element} at @param {Record<string, string | number>} attributes */
+function set(at, attributes) {
+  for (const [name, value] of Object.entries(attributes)) at.setAttribute(name, String(value));
+}
+
+const half = (/** @type {number} */ px) => Math.round(px) + 0.5;
+
+/** A filled label with its text, such as a price on the right axis. */
+class Label {
+  /** @param {Element} parent @param {string} kind */
+  constructor(parent, kind) {
+    this.group = shape(parent, "g", `label ${kind}`);
+    this.box = shape(this.group, "rect");
+    this.text = shape(this.group, "text");
+  }
+  /** @param {number} x @param {number} y @param {number} width @param {string} text */
+  show(x, y, width, text) {
+    set(this.box, { x, y: y - LABEL_HEIGHT / 2, width, height: LABEL_HEIGHT });
+    set(this.text, { x: x + width / 2, y: y + 4 });
+    if (this.text.textContent !== text) this.text.textContent = text;
+  }
+}
+
+export class Layers {
+  /** @param {HTMLElement} back @param {HTMLElement} front @param {any} plot Plotly's element */
+  constructor(back, front, plot) {
+    this.plot = plot;
+    this.back = shape(back, "svg");
+    this.front = shape(front, "svg");
+    this.grid = shape(this.back, "g", "time-grid");
+    const clip = shape(shape(this.front, "defs"), "clipPath");
+    clip.id = "chart-clip";
+    this.clip = shape(clip, "rect");
+    const inside = shape(this.front, "g");
+    inside.setAttribute("clip-path", "url(#chart-clip)");
+    this.forming = shape(inside, "g", "forming");
+    this.volume = shape(this.forming, "rect", "volume");
+    this.wick = shape(this.forming, "line");
+    this.body = shape(this.forming, "rect", "body");
+    this.lastLine = shape(this.front, "line", "last-line");
+    this.lastLabel = new Label(this.front, "last-label");
+    this.cross = shape(this.front, "g", "cross");
+    this.crossX = shape(this.cross, "line");
+    this.crossY = shape(this.cross, "line");
+    this.crossPrice = new Label(this.cross, "cross-label");
+    this.crossTime = new Label(this.cross, "cross-label");
+    this.cross.style.display = "none";
+  }
+
+  get axes() {
+    const { xaxis, yaxis, yaxis2 } = this.plot._fullLayout;
+    return { x: xaxis, y: yaxis, volume: yaxis2 };
+  }
+
+  /** Pixel of a candle's number. @param {number} number */
+  px(number) {
+    const { x } = this.axes;
+    return x._offset + x.c2p(number);
+  }
+
+  /** Where the plot begins and ends, px. */
+  get frame() {
+    const { x, y, volume } = this.axes;
+    return {
+      left: x._offset,
+      right: x._offset + x._length,
+      top: y._offset,
+      bottom: volume._offset + volume._length,
+      priceBottom: y._offset + y._length,
+    };
+  }
+
+  /** The time grid. @param {{number: number, text: string, strong: boolean}[]} labels */
+  drawTimes(labels) {
+    const { left, right, top, bottom } = this.frame;
+    const marks = [];
+    for (const label of labels) {
+      const x = half(this.px(label.number));
+      if (x < left || x > right) continue;
+      const line = document.createElementNS(SVG, "line");
+      set(line, { x1: x, x2: x, y1: top, y2: bottom });
+      const text = document.createElementNS(SVG, "text");
+      set(text, { x: Math.min(Math.max(x, left + 20), right - 12), y: bottom + 16 });
+      if (label.strong) text.setAttribute("class", "strong");
+      text.textContent = label.text;
+      marks.push(line, text);
+    }
+    this.grid.replaceChildren(...marks);
+  }
+
+  /** The forming candle. @param {number} number @param {?import("./candles.js").Candle} candle */
+  drawForming(number, candle) {
+    this.forming.style.display = candle ? "" : "none";
+    if (!candle) return;
+    const { x: axis, y, volume } = this.axes;
+    const { left, right, top, bottom } = this.frame;
+    set(this.clip, { x: left, y: top, width: right - left, height: bottom - top });
+    const slot = axis.c2p(number + 1) - axis.c2p(number);
+    const width = Math.max(1, slot * BODY);
+    const x = this.px(number);
+    const [open, close] = [candle.o, candle.c].map((price) => y._offset + y.c2p(price));
+    set(this.wick, { x1: x, x2: x, y1: y._offset + y.c2p(candle.h), y2: y._offset + y.c2p(candle.l) });
+    set(this.body, {
+      x: x - width / 2,
+      y: Math.min(open, close),
+      width,
+      height: Math.max(1, Math.abs(open - close)),
+    });
+    const floor = volume._offset + volume.c2p(0);
+    const roof = volume._offset + volume.c2p(candle.v);
+    set(this.volume, { x: x - width / 2, y: roof, width, height: Math.max(0, floor - roof) });
+    this.forming.dataset.went = candle.c >= candle.o ? "up" : "down";
+  }
+
+  /** The last price. @param {?number} price @param {string} text @param {boolean} up */
+  drawLast(price, text, up) {
+    const visible = price !== null;
+    this.lastLine.style.display = this.lastLabel.group.style.display = visible ? "" : "none";
+    if (price === null) return;
+    const { y } = this.axes;
+    const { left, right, top, priceBottom } = this.frame;
+    const at = Math.min(Math.max(half(y._offset + y.c2p(price)), top), priceBottom);
+    set(this.lastLine, { x1: left, x2: right, y1: at, y2: at });
+    this.lastLabel.show(right, at, this.plot.clientWidth - right, text);
+    this.lastLine.dataset.went = this.lastLabel.group.dataset.went = up ? "up" : "down";
+  }
+
+  /**
+   * The crosshair; nothing hides it.
+   * @param {?{number: number, y: number, price: ?string, time: string}} at `y` in px
+   */
+  drawCross(at) {
+    this.cross.style.display = at ? "" : "none";
+    if (!at) return;
+    const { left, right, top, bottom } = this.frame;
+    const x = half(this.px(at.number));
+    set(this.crossX, { x1: x, x2: x, y1: top, y2: bottom });
+    set(this.crossY, { x1: left, x2: right, y1: half(at.y), y2: half(at.y) });
+    this.crossPrice.group.style.display = at.price === null ? "none" : "";
+    if (at.price !== null) this.crossPrice.show(right, at.y, this.plot.clientWidth - right, at.price);
+    const width = at.time.length * 6.6 + 16;
+    this.crossTime.show(Math.min(Math.max(x - width / 2, left), right - width), bottom + 12, width, at.time);
+  }
+}

@@ -1,0 +1,98 @@
+"""Serves the dashboard on one socket until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Final
+
+import uvicorn
+
+from app.config import Settings
+from app.live.hub import Hub
+from app.live.wire import server_options
+from app.main import create_app
+from db.errors import ConfigurationError
+
+GRACE_S: Final = 2
+"""What open requests get to finish once the end is asked for."""
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is started; raise `ConfigurationError` where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except (OSError, OverflowError) as exc:
+        sock.close()
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {reason}; choose another port with --port"
+        ) from exc
+    return sock
+
+
+def address(sock: socket.socket) -> str:
+    """The page's address on a bound socket."""
+    host, port = sock.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises a signal again at the end, which would end the process before the database is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_until_stopped(
+    settings: Settings,
+    url: str,
+    sock: socket.socket,
+    *,
+    database: str,
+    beside: AbstractAsyncContextManager[object] | None = None,
+    on_live: Callable[[str], None],
+) -> None:
+    """Serve the database at `url` until SIGINT or SIGTERM; a second signal does not wait for open requests.
+
+    `beside` runs as long (a feed).  `on_live` gets the page's address once live data can be served.
+    """
+    loop = asyncio.get_running_loop()
+    async with beside or contextlib.nullcontext(), create_app(settings, url, database=database) as app:
+        server = _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                **server_options(compress=settings.live.compress),
+            )
+        )
+
+        def stop() -> None:
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        telling = loop.create_task(_tell(app.state.hub, address(sock), on_live))
+        try:
+            await server.serve(sockets=[sock])
+        finally:
+            telling.cancel()
+
+
+async def _tell(hub: Hub, url: str, on_live: Callable[[str], None]) -> None:
+    await hub.ready()
+    on_live(url)

@@ -1,0 +1,76 @@
+"""The tape (time and sales) of the chosen symbol, newest first, kept by assets/tape.js."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash_ag_grid import AgGrid
+
+from app.ui.theme import GRID_THEME
+
+
+def column(field: str, title: str, width: int, formatter: str | None = None, **more: Any) -> dict[str, Any]:
+    """One column; with a `formatter` (a function of assets/formats.js) it is a right-aligned number."""
+    made: dict[str, Any] = {
+        "field": field,
+        "headerName": title,
+        "width": width,
+        "minWidth": width,
+        "flex": width,
+        **more,
+    }
+    if formatter is not None:
+        made |= {"type": "rightAligned", "valueFormatter": {"function": f"{formatter}(params)"}}
+        made.setdefault("cellClass", "num ag-right-aligned-cell")
+    return made
+
+
+def columns() -> list[dict[str, Any]]:
+    """Column definitions in the order shown."""
+    return [
+        column(
+            "time_us",
+            "Time",
+            96,
+            cellClass="num muted",
+            valueFormatter={"function": "tickdeckTapeClock(params)"},
+        ),
+        column(
+            "price",
+            "Price",
+            84,
+            "tickdeckTapePrice",
+            cellClassRules={"up": "params.data.went > 0", "down": "params.data.went < 0"},
+        ),
+        column("size", "Size", 72, "tickdeckAmount"),
+        column("bid", "Bid", 76, "tickdeckTapePrice"),
+        column("ask", "Ask", 76, "tickdeckTapePrice"),
+        column("exchange", "Exch", 60, cellClass="muted"),
+        column("conditions", "Cond", 60, cellClass="muted"),
+    ]
+
+
+def tape() -> AgGrid:
+    """The empty grid; a row is keyed by the tick's time and seq."""
+    return AgGrid(
+        id="tape",
+        columnDefs=columns(),
+        rowData=[],
+        getRowId="params.data.id",
+        defaultColDef={
+            "sortable": False,
+            "resizable": True,
+            "suppressHeaderMenuButton": True,
+            "suppressMovable": True,
+        },
+        dashGridOptions={
+            "theme": GRID_THEME,
+            "animateRows": False,
+            "asyncTransactionWaitMillis": 16,
+            "suppressCellFocus": True,
+            "suppressScrollOnNewData": True,
+            "rowHeight": 22,
+            "localeText": {"noRowsToShow": "No ticks yet"},
+        },
+        style={"height": "100%", "width": "100%"},
+    )

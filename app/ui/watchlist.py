@@ -1,0 +1,93 @@
+"""The watchlist: one row a symbol, filled and kept by assets/watchlist.js over the push connection."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dash_ag_grid import AgGrid
+
+from app.ui.theme import GRID_THEME
+
+NUMBER: Final = "num ag-right-aligned-cell"
+CHANGE_CLASSES: Final = {"up": "params.value > 0", "down": "params.value < 0"}
+
+
+def number_column(field: str, title: str, width: int, formatter: str, **more: Any) -> dict[str, Any]:
+    """A right-aligned number; `formatter` names a function of assets/formats.js."""
+    return {
+        "field": field,
+        "headerName": title,
+        "width": width,
+        "minWidth": width,
+        "flex": width,
+        "type": "rightAligned",
+        "filter": "agNumberColumnFilter",
+        "valueFormatter": {"function": f"{formatter}(params)"},
+        "cellClass": NUMBER,
+        **more,
+    }
+
+
+def columns() -> list[dict[str, Any]]:
+    """Column definitions in the order shown.  Widths hold a five-digit price with two decimals at 12 px."""
+    return [
+        {
+            "field": "symbol",
+            "headerName": "Symbol",
+            "width": 76,
+            "minWidth": 72,
+            "flex": 76,
+            "filter": "agTextColumnFilter",
+            "cellClass": "symbol",
+            "sort": "asc",
+        },
+        number_column(
+            "last",
+            "Last",
+            74,
+            "tickdeckPrice",
+            enableCellChangeFlash=True,
+            cellClass=f"{NUMBER} last",
+            cellClassRules={"went-up": "params.data.went > 0", "went-down": "params.data.went < 0"},
+        ),
+        number_column("change", "Chg", 62, "tickdeckChange", cellClassRules=CHANGE_CLASSES),
+        number_column("change_pct", "Chg %", 62, "tickdeckPercent", cellClassRules=CHANGE_CLASSES),
+        number_column("bid", "Bid", 70, "tickdeckPrice"),
+        number_column("ask", "Ask", 70, "tickdeckPrice"),
+        number_column("volume", "Volume", 64, "tickdeckAmount"),
+        number_column("high", "High", 70, "tickdeckPrice"),
+        number_column("low", "Low", 70, "tickdeckPrice"),
+        number_column("vwap", "VWAP", 70, "tickdeckPrice"),
+        number_column("time", "Time", 70, "tickdeckClock", cellClass=f"{NUMBER} muted", filter=False),
+    ]
+
+
+def watchlist() -> AgGrid:
+    """The empty grid; rows are added by the page's script, never through Dash's own `rowData`."""
+    return AgGrid(
+        id="watchlist",
+        columnDefs=columns(),
+        rowData=[],
+        getRowId="params.data.symbol",
+        defaultColDef={
+            "sortable": True,
+            "resizable": True,
+            "suppressHeaderMenuButton": True,
+            "suppressMovable": True,
+            "sortingOrder": ["desc", "asc"],
+        },
+        dashGridOptions={
+            "theme": GRID_THEME,
+            "animateRows": False,
+            "asyncTransactionWaitMillis": 16,
+            "cellFlashDuration": 250,
+            "cellFadeDuration": 350,
+            "deltaSort": True,
+            "suppressCellFocus": False,
+            "suppressColumnVirtualisation": True,
+            "suppressScrollOnNewData": True,
+            "localeText": {"noRowsToShow": "No symbols yet: waiting for the first tick"},
+        },
+        dangerously_allow_code=False,
+        style={"height": "100%", "width": "100%"},
+    )
