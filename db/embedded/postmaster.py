@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -126,6 +127,7 @@ def _clear_remains(data: Path, socket_dir: Path) -> None:
     """
     pid_file = data / _PID_FILE
     if pid_file.exists():
+        _end_orphans(data)
         _pid, _, rest = pid_file.read_text().partition("\n")
         if rest:
             pid_file.write_text(f"{_NO_PROCESS}\n{rest}")
@@ -133,6 +135,19 @@ def _clear_remains(data: Path, socket_dir: Path) -> None:
             pid_file.unlink()
     for name in (f"{SOCKET_NAME}.lock", SOCKET_NAME):
         (socket_dir / name).unlink(missing_ok=True)
+
+
+def _end_orphans(data: Path) -> None:
+    """End the backends that outlived their postmaster: one in a long query does not notice, and bars the next start.
+
+    As harmless as the crash that made them: nothing they had not committed was promised to anybody.
+    """
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    orphans = [pid for pid in pids if _is_backend(words := _command_line(pid)) and _names(words, data)]
+    for pid in orphans:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _until(lambda: not any(map(_alive, orphans)), _STUCK_S)
 
 
 def _last_words(log: Path, offset: int) -> str:
@@ -147,12 +162,25 @@ def _is_ready(pid: int, data: Path) -> bool:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether the process `pid` is a server of `data`.  A zombie has no command line, so it is none."""
+    """Whether the process `pid` is the postmaster of `data`.  A zombie has no command line, so it is none."""
+    words = _command_line(pid)
+    return _names(words, data) and not _is_backend(words)
+
+
+def _command_line(pid: int) -> list[bytes]:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return False
+        return []
+
+
+def _names(words: list[bytes], data: Path) -> bool:
     return (b"-D", os.fsencode(data)) in pairwise(words)
+
+
+def _is_backend(words: list[bytes]) -> bool:
+    # Started by the loader's --argv0, a backend writes its title over that word only and keeps the others.
+    return any(word.startswith(b"postgres: ") for word in words)
 
 
 def _alive(pid: int) -> bool:

@@ -106,6 +106,18 @@ def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
                 assert server.started_here
 
 
+def test_a_backend_that_outlives_its_server_bars_no_start(tmp_path: Path) -> None:
+    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+        url = server.up()
+        long = "DO 'BEGIN FOR i IN 1..2000000000 LOOP NULL; END LOOP; END'"  # half a minute of pure computing
+        with subprocess.Popen([*server.psql_command(), "-Xqc", long], stderr=subprocess.DEVNULL) as busy:
+            active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO %'"
+            wait_for(lambda: scalar(url, active) == 1)
+            kill(server)
+            assert scalar(server.up(), "SELECT 1") == 1
+            assert busy.wait() != 0
+
+
 def test_two_processes_start_it_at_once(tmp_path: Path) -> None:
     with stopping(EmbeddedServer(tmp_path)) as server:
         command = [sys.executable, "-c", UP, str(tmp_path), str(server.cache_dir)]
