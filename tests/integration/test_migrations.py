@@ -1,0 +1,132 @@
+"""Migrations in production: several starters, there and back with data in place, clear refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from app.testing.servers import TimescaleServer
+from db.errors import DatabaseUnavailableError, SchemaError
+from db.migrate import downgrade, head, upgrade
+from db.schema import described, expected
+from db.url import with_database
+
+STARTERS = 4
+UPGRADE = "import sys; from db.migrate import upgrade; upgrade(sys.argv[1])"
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture
+def empty_db(tickdeck_db: str) -> str:
+    """A database that was never migrated."""
+    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
+        downgrade(tickdeck_db, "base")
+        connection.execute("drop table alembic_version")
+        connection.execute("drop extension timescaledb")
+    return tickdeck_db
+
+
+def test_several_starters_at_once(empty_db: str) -> None:
+    """Processes, as in a deployment; one migrates, the others find nothing left to do."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE, empty_db],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(STARTERS)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * STARTERS, said
+    with psycopg.connect(empty_db) as connection:
+        assert described(connection) == expected()
+
+
+def test_down_and_up_again(tickdeck_db: str) -> None:
+    """Nothing of ours is left below the first migration, and the way up makes the same objects again."""
+    with psycopg.connect(tickdeck_db) as connection:
+        connection.execute("insert into ticks (time, symbol, price) values (now(), 'SPY', 1)")
+    downgrade(tickdeck_db, "base")
+    with psycopg.connect(tickdeck_db) as connection:
+        assert {name.split()[1] for name in described(connection)} == {"alembic_version"}
+    upgrade(tickdeck_db)
+    with psycopg.connect(tickdeck_db) as connection:
+        assert described(connection) == expected()
+        connection.execute("insert into ticks (time, symbol, price) values (now(), 'SPY', 1)")
+        assert connection.execute("select trades from candles").fetchall() == [(1,)]
+
+
+def test_upgrade_leaves_data_alone(tickdeck_db: str) -> None:
+    with psycopg.connect(tickdeck_db) as connection:
+        connection.execute(
+            "insert into ticks (time, symbol, price) values (now(), 'SPY', 1), (now(), 'AIG', 2)"
+        )
+    before = (
+        rows(tickdeck_db, "select * from ticks order by symbol"),
+        rows(tickdeck_db, "select * from candles"),
+    )
+    upgrade(tickdeck_db)
+    after = (
+        rows(tickdeck_db, "select * from ticks order by symbol"),
+        rows(tickdeck_db, "select * from candles"),
+    )
+    assert before == after
+
+
+def test_database_newer_than_the_code_is_refused(tickdeck_db: str) -> None:
+    with psycopg.connect(tickdeck_db) as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(SchemaError, match=f"9999, newer than this Tickdeck .{head()}.*install a newer"):
+        upgrade(tickdeck_db)
+    assert rows(tickdeck_db, "select version_num from alembic_version") == [("9999",)]
+
+
+def test_server_that_cannot_be_reached() -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        upgrade("postgresql://nobody@127.0.0.1:1/none")
+
+
+@pytest.fixture
+def powerless(empty_db: str, timescale: TimescaleServer) -> Iterator[str]:
+    """The address of an empty database as a login that may do nothing in it."""
+    name = "tickdeck_test_" + empty_db.rpartition("_")[2].partition("?")[0] + "_powerless"
+    with psycopg.connect(timescale.url, autocommit=True) as connection:
+        connection.execute(f"create role {name} login password 'powerless-secret'".encode())
+    try:
+        from sqlalchemy.engine import make_url
+
+        url = make_url(empty_db).set(username=name, password="powerless-secret")
+        yield url.render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(timescale.url, autocommit=True) as connection:
+            connection.execute(f"drop role {name}".encode())
+
+
+def test_login_without_rights_is_refused_with_nothing_half_migrated(empty_db: str, powerless: str) -> None:
+    with pytest.raises(SchemaError, match="permission denied"):
+        upgrade(powerless)
+    left = rows(empty_db, "select relname from pg_class where relnamespace = 'public'::regnamespace")
+    assert left == []
+
+
+def test_reader_finds_a_migrated_database_migrated(tickdeck_db: str) -> None:
+    """A dashboard logs in without the rights to migrate, and needs none where all is done."""
+    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
+        connection.execute("alter role tickdeck_reader login password 'reader-secret-1'")
+    from sqlalchemy.engine import make_url
+
+    url = make_url(tickdeck_db).set(username="tickdeck_reader", password="reader-secret-1")
+    upgrade(url.render_as_string(hide_password=False))
+
+
+def test_maintenance_database_is_left_alone(timescale: TimescaleServer) -> None:
+    assert rows(with_database(timescale.url, "postgres"), "select to_regclass('public.ticks')") == [(None,)]
