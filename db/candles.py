@@ -65,9 +65,11 @@ async def read_candles_at(
     low, high = _range(start_us, time_us + 1, limit)
     if low >= high:
         return []
-    cut_us = max(floor_us(time_us, MINUTE_US), EARLIEST_US)
+    cut_us = floor_us(high - 1, MINUTE_US)
+    # Where the clock comes back over midnight, a day in progress may have a label that is yet to come.
+    label_end_us = cut_us + HOUR_US if interval == "1d" else cut_us
     async with reading(source) as connection:
-        candles = await _read(connection, symbol, interval, low, min(high, cut_us), cut_us, limit)
+        candles = await _read(connection, symbol, interval, low, label_end_us, cut_us, limit)
         width_us = min(INTERVAL_SECONDS[interval] * 1_000_000, MINUTE_US)
         forming = await fold_ticks(connection, symbol, width_us, cut_us, time_us + 1, up_to=(time_us, seq))
         if forming and width_us == MINUTE_US:
@@ -123,6 +125,7 @@ async def _read(
 
 async def _bucket_start(connection: Connection, symbol: str, interval: Interval, time_us: int) -> int:
     if interval == "1d":
-        start: int = await connection.fetchval(statement("day_start"), symbol, from_us(time_us))
-        return start
+        row = await connection.fetchrow(statement("days_of"), [symbol], [from_us(time_us)])
+        label_us: int = row[1]
+        return label_us
     return floor_us(time_us, INTERVAL_SECONDS[interval] * 1_000_000)

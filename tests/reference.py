@@ -25,9 +25,9 @@ class Tick:
 
 
 def day_start(time_us: int, zone: ZoneInfo) -> int:
-    """The last midnight of `zone` that is not after the instant."""
-    date = from_us(time_us).astimezone(zone).date()
-    return to_us(datetime.combine(date, time(), zone).astimezone(UTC))
+    """Midnight of the local date; the second one where the clock comes back over it."""
+    midnight = datetime.combine(from_us(time_us).astimezone(zone).date(), time(), zone)
+    return max(to_us(midnight.astimezone(UTC)), to_us(midnight.replace(fold=1).astimezone(UTC)))
 
 
 def bucket_start(time_us: int, interval: Interval, zone: ZoneInfo) -> int:

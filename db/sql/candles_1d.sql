@@ -5,59 +5,64 @@ with zone as materialized (
     select timezone as name from instruments where symbol = $1
 ), stale as materialized (
     select hour from stale_hours
-    where symbol = $1 and hour > $2::timestamptz - interval '1 hour' and hour < $3::timestamptz + interval '26 hours'
+    where symbol = $1 and hour > $2::timestamptz - interval '2 hours' and hour < $3::timestamptz + interval '26 hours'
       and hour < $4
     union
     select time_bucket('1 hour', $4::timestamptz)
 ), days as materialized (
-    select distinct d.day, next_day.day as next_day
+    select distinct label, first, next
     from stale
     cross join zone
     cross join lateral (values (hour), (hour + interval '59 minutes')) edge (at)
-    -- Midnight may not exist (then the day starts when the clock has jumped) or come twice (then with the second).
     cross join lateral (select date_trunc('day', at at time zone zone.name) as date) here
     cross join lateral (
-        select case when here.date at time zone zone.name <= at then here.date
-                    else here.date - interval '1 day' end as date
-    ) of_day
-    cross join lateral (select of_day.date at time zone zone.name as day) d
-    cross join lateral (select (of_day.date + interval '1 day') at time zone zone.name as day) next_day
-    where d.day >= $2 and d.day < $3
+        select date at time zone zone.name as label, (date + interval '1 day') at time zone zone.name as next_label
+    ) midnight
+    cross join lateral (        -- where the clock comes back over midnight, the day starts with the first one
+        select case when (label - interval '1 hour') at time zone zone.name >= date
+                    then label - interval '1 hour' else label end as first,
+               case when (next_label - interval '1 hour') at time zone zone.name >= date + interval '1 day'
+                    then next_label - interval '1 hour' else next_label end as next
+    ) span
+    where label >= $2 and label < $3
 ), loose as (       -- the hours of these days that do not count as a whole
-    select days.day, days.next_day, stale.hour
-    from days join stale on stale.hour > days.day - interval '1 hour' and stale.hour < days.next_day
+    select label, first, next, hour
+    from days join stale on hour > first - interval '1 hour' and hour < next
     union
-    select day, next_day, time_bucket('1 hour', edge) from days cross join lateral (values (day), (next_day)) e (edge)
+    select label, first, next, time_bucket('1 hour', edge)
+    from days cross join lateral (values (first), (next)) e (edge)
     where edge <> time_bucket('1 hour', edge)
 ), parts as (
-    select days.day, c.*
+    select days.label, c.*
     from days
     join candles c on c.symbol = $1 and c.interval = '1h'
-        and c.bucket >= $2 and c.bucket < $3::timestamptz + interval '26 hours'     -- for the planner
-        and c.bucket >= days.day and c.bucket <= days.next_day - interval '1 hour' and c.bucket < $4
+        and c.bucket >= $2::timestamptz - interval '1 hour'
+        and c.bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+        and c.bucket >= days.first and c.bucket <= days.next - interval '1 hour' and c.bucket < $4
     where not exists (select from stale where stale.hour = c.bucket)
     union all
-    select loose.day, c.*
+    select loose.label, c.*
     from loose
     join candles c on c.symbol = $1 and c.interval = '1m'
-        and c.bucket >= $2 and c.bucket < $3::timestamptz + interval '26 hours'     -- for the planner
-        and c.bucket >= greatest(loose.day, loose.hour)
-        and c.bucket < least(loose.next_day, loose.hour + interval '1 hour', $4)
+        and c.bucket >= $2::timestamptz - interval '1 hour'
+        and c.bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+        and c.bucket >= greatest(loose.first, loose.hour)
+        and c.bucket < least(loose.next, loose.hour + interval '1 hour', $4)
 ), found as (
     (
         select bucket, open, high, low, close, volume, turnover, trades, first_time, first_seq, last_time, last_seq
         from candles
-        where symbol = $1 and interval = '1d' and bucket >= $2 and bucket < $3
-          and not exists (select from days where days.day = bucket)
+        where symbol = $1 and interval = '1d' and bucket >= $2 and bucket < $3 and bucket < $4
+          and not exists (select from days where days.label = bucket)
         order by bucket desc
         limit $5
     )
     union all
-    select day, first(open, bucket), max(high), min(low), last(close, bucket),
+    select label, first(open, bucket), max(high), min(low), last(close, bucket),
            sum(volume), sum(turnover), sum(trades)::bigint,
            min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
     from parts
-    group by day
+    group by label
 )
 select (extract(epoch from bucket) * 1000000)::bigint,
        open, high, low, close, volume, turnover, trades,
