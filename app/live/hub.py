@@ -14,7 +14,7 @@ import structlog
 
 from app.live.broadcast import Broadcast, Viewer
 from app.live.metrics import Metrics
-from app.live.protocol import Subscription, parse_subscription
+from app.live.protocol import NOTHING, Subscription, parse_subscription
 from app.live.reader import StateReader
 from app.live.settings import LiveSettings
 from app.live.state import MarketState
@@ -123,8 +123,17 @@ class Hub:
         finally:
             self.viewers -= 1
             self.metrics.viewers.set(self.viewers)
-            self.broadcast.leave(viewer)
-            self._topics.release(viewer.watched)
+            self.leave(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        """Send the viewer nothing any more; it may be connected still."""
+        self.broadcast.leave(viewer)
+        self._topics.release(viewer.watched)
+        viewer.watched = NOTHING
+
+    async def replay(self, _viewer: Viewer, _asked: object) -> list[str]:
+        """The hub itself has no replays: `app.live.replay_rooms` stands before it where there are some."""
+        return ["there are no replays here"]
 
     async def poll(self, asked: object, since: int) -> bytes:
         """For who cannot hold a connection: the message with all changes after version `since`."""

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from contextlib import AbstractContextManager
+from typing import Annotated, Final, Protocol
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 
 from app.live.broadcast import Viewer
-from app.live.hub import Hub
 from app.live.outlets import Message, outlet_of
 from app.live.protocol import ProtocolError, encode, parse_json, parse_message
+from app.live.settings import LiveSettings
 
 TRY_AGAIN_LATER: Final = 1013
 REFUSED: Final = 1008
-REQUESTS: Final = ("subscribe", "ping")
+REQUESTS: Final = ("subscribe", "replay", "ping")
 
 log = structlog.get_logger(__name__)
 
 
-def router(hub: Hub) -> APIRouter:
+class Stage(Protocol):
+    """Whom viewers watch: the hub, a replay, or the rooms of replays before the hub."""
+
+    settings: LiveSettings
+
+    @property
+    def viewers(self) -> int: ...
+    def connected(self, viewer: Viewer) -> AbstractContextManager[None]: ...
+    async def watch(self, viewer: Viewer, asked: object) -> list[str]: ...
+    async def replay(self, viewer: Viewer, asked: object) -> list[str]: ...
+    async def poll(self, asked: object, since: int) -> bytes: ...
+
+
+def router(hub: Stage) -> APIRouter:
     """The routes that serve `hub`."""
     routes = APIRouter()
 
@@ -63,7 +77,7 @@ def origin_allowed(websocket: WebSocket, allowed: tuple[str, ...]) -> bool:
     return urlsplit(origin).netloc == websocket.headers.get("host")
 
 
-async def _converse(hub: Hub, viewer: Viewer, websocket: WebSocket) -> None:
+async def _converse(hub: Stage, viewer: Viewer, websocket: WebSocket) -> None:
     """Answer the viewer's messages until it is gone; frames go out by the hub's clock meanwhile."""
     try:
         while True:
@@ -77,7 +91,7 @@ async def _converse(hub: Hub, viewer: Viewer, websocket: WebSocket) -> None:
         return
 
 
-async def _answers(hub: Hub, viewer: Viewer, text: str | bytes) -> list[Message]:
+async def _answers(hub: Stage, viewer: Viewer, text: str | bytes) -> list[Message]:
     """The answers to one message of the viewer, besides the frames."""
     try:
         message = parse_message(text)
@@ -88,6 +102,8 @@ async def _answers(hub: Hub, viewer: Viewer, text: str | bytes) -> list[Message]
         for name in message
         if name not in REQUESTS
     ]
+    if "replay" in message:  # first: what is watched is watched there
+        answers += [_error(complaint) for complaint in await hub.replay(viewer, message["replay"])]
     if "subscribe" in message:
         answers += [_error(complaint) for complaint in await hub.watch(viewer, message["subscribe"])]
     if "ping" in message:
