@@ -22,6 +22,9 @@ from db.market import EPOCH, MAX_TIME_US, MIN_TIME_US, from_us, to_us
 LONGEST_CLOSURE: Final = timedelta(days=30)
 """How far around an instant a neighbouring trading session is looked for."""
 
+EXTENDED_HOURS: Final = {"XNYS": (time(4), time(20))}
+"""Local times between which a calendar's markets trade on its trading days; XNYS stands for all US equities."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TradingSession:
@@ -85,6 +88,20 @@ class TradingCalendar:
         """The trading session named `day`; None on a holiday."""
         start_us, end_us = self.day_bounds(day)
         return next((s for s in self._around(start_us, end_us) if s.date == day), None)
+
+    def trading_day(self, day: date) -> tuple[int, int]:
+        """When `day` trades, hours before the open and after the close included: `[start, end)`.
+
+        Where those hours are not known that is the whole day, and an overnight session as far as it reaches.
+        """
+        start_us, end_us = self.day_bounds(day)
+        session = self.session_of_day(day)
+        if session is None or self.exchange is None:
+            return start_us, end_us
+        if self.exchange not in EXTENDED_HOURS:
+            return min(start_us, session.open_us), max(end_us, session.close_us)
+        first, last = (datetime.combine(day, at, self.zone) for at in EXTENDED_HOURS[self.exchange])
+        return to_us(first), to_us(last)
 
     def next_open(self, after_us: int) -> int | None:
         """The first open later than `after_us`; None if the calendar knows none within 30 days."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from app.live.replay_clock import ReplayError
 from db.market import MAX_TIME_US, MIN_TIME_US, to_us
@@ -51,7 +51,7 @@ def field_of(asked: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind:
     value = asked.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ReplayError(f"{name} must be {'a text' if kind is str else 'a whole number'}, not {value!r}")
-    return cast("_Kind", value)
+    return value
 
 
 def steps_of(asked: Mapping[str, Any]) -> int:

@@ -111,3 +111,12 @@ def test_aliases_and_years_a_calendar_does_not_know() -> None:
 def test_unknown_zone_is_named() -> None:
     with pytest.raises(MarketDataError, match="Mars/Olympus"):
         TradingCalendar("XNYS", "Mars/Olympus")
+
+
+def test_trading_day_has_the_hours_around_the_session(new_york: TradingCalendar) -> None:
+    assert new_york.trading_day(date(2013, 10, 7)) == (us("2013-10-07T08:00"), us("2013-10-08T00:00"))
+    assert new_york.trading_day(date(2013, 11, 28)) == (us("2013-11-28T05:00"), us("2013-11-29T05:00"))
+    tokyo = TradingCalendar("XTKS", "Asia/Tokyo")
+    assert tokyo.trading_day(date(2024, 1, 4)) == (us("2024-01-03T15:00"), us("2024-01-04T15:00"))
+    chicago = TradingCalendar("CMES", "America/Chicago")
+    assert chicago.trading_day(date(2024, 1, 3)) == (us("2024-01-02T23:00"), us("2024-01-04T06:00"))
