@@ -5,7 +5,8 @@ import { Candles } from "./candles.js";
 import { Layers } from "./chart_layers.js";
 import { ChartView } from "./chart_view.js";
 import { History } from "./chart_history.js";
-import { amount, change, percent, price } from "./format.js";
+import { showReadout } from "./chart_readout.js";
+import { price } from "./format.js";
 
 const PRICE_ROOM = 0.08;
 const VOLUME_ROOM = 1.15;
@@ -209,7 +210,9 @@ export class Chart {
     layers.drawLast(last && last.c, last ? price(last.c, this.decimals) : "", !last || last.c >= last.o);
     const cross = this.crossing();
     layers.drawCross(cross);
-    this.read(cross?.number ?? candles.lastNumber);
+    const read = cross?.number ?? candles.lastNumber;
+    const title = `${this.symbol} · ${this.interval}`;
+    showReadout(this.readout, title, candles.at(read), candles.at(read - 1), this.decimals);
   }
 
   /** What the pointer is on. */
@@ -229,34 +232,5 @@ export class Chart {
       price: at.y <= priceBottom ? price(y.p2c(at.y - top), this.decimals) : null,
       time: fullTime(candle.wall, this.interval),
     };
-  }
-
-  /** The line on top: open, high, low, close, change and volume of one candle. @param {number} number */
-  read(number) {
-    const candle = this.candles.at(number);
-    const before = this.candles.at(number - 1);
-    if (!candle) {
-      this.readout.replaceChildren();
-      return;
-    }
-    const moved = candle.c - (before?.c ?? candle.o);
-    const values = [
-      ["O", price(candle.o, this.decimals)],
-      ["H", price(candle.h, this.decimals)],
-      ["L", price(candle.l, this.decimals)],
-      ["C", price(candle.c, this.decimals)],
-      ["", `${change(moved, this.decimals)} (${percent((100 * moved) / (before?.c ?? candle.o))})`],
-      ["Vol", amount(candle.v)],
-    ];
-    const spans = values.map(([name, value]) => {
-      const span = document.createElement("span");
-      span.dataset.name = name;
-      span.textContent = value;
-      return span;
-    });
-    const title = document.createElement("b");
-    title.textContent = `${this.symbol} · ${this.interval}`;
-    this.readout.dataset.went = moved >= 0 ? "up" : "down";
-    this.readout.replaceChildren(title, ...spans);
   }
 }
