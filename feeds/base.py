@@ -29,6 +29,10 @@ class Origins:
     def take(self, where: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Origins:
         return Origins(self.blocks, self.block[where], self.row[where])
 
+    def line(self, index: int) -> int:
+        """The line number, in its file, of the tick at `index`."""
+        return int(self.blocks[self.block[index]].number[self.row[index]])
+
     def reject(self, index: int, field: str, reason: str) -> Reject:
         """The tick at `index` as a reject, with its line."""
         lines, row = self.blocks[self.block[index]], int(self.row[index])
@@ -82,10 +86,13 @@ class Feed(Protocol):
 
 
 def join(batches: Sequence[FeedBatch]) -> FeedBatch:
-    """One batch of all, in order."""
+    """One batch of all, in order; origins are kept where all batches with ticks have them."""
     if len(batches) == 1:
         return batches[0]
     rejects = tuple(reject for batch in batches for reject in batch.rejects)
+    batches = [batch for batch in batches if len(batch)]
+    if not batches:
+        return FeedBatch(NO_TICKS, None, rejects)
     origins = [batch.origins for batch in batches]
     known = [each for each in origins if each is not None]
     joined = None

@@ -1,0 +1,65 @@
+"""Paces a feed: market time that passes at a chosen speed, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from db.errors import ConfigurationError
+
+MIN_STEP_S: Final = 0.01
+"""Waits are never shorter, so that a fast feed yields batches and not single ticks."""
+MAX_SPEED: Final = 100_000.0
+
+
+def parse_speed(text: str) -> float | None:
+    """A speed as users write it: 10, 0.5, 60x, or max (None: as fast as possible)."""
+    plain = text.strip().lower().removesuffix("x")
+    if plain == "max":
+        return None
+    try:
+        speed = float(plain)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= MAX_SPEED:
+        raise ConfigurationError(f"--speed {text!r} is none: give a number above 0, or max")
+    return speed
+
+
+class PacedClock:
+    """Market time since `start`, in µs, passing `speed` times as fast as real time (None: no pacing at all).
+
+    `monotonic` (seconds) and `sleep` are the time it lives in; tests bring their own.
+    """
+
+    def __init__(
+        self,
+        speed: float | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.speed = speed
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._started = monotonic()
+
+    def start(self) -> None:
+        """Set market time to zero."""
+        self._started = self._monotonic()
+
+    def passed_us(self) -> int | None:
+        """Market time since the start; None where nothing is paced, so everything is due."""
+        if self.speed is None:
+            return None
+        return int((self._monotonic() - self._started) * self.speed * 1_000_000)
+
+    async def until(self, market_us: int) -> None:
+        """Return at `market_us` or at most MIN_STEP_S after it; at once where that has passed already."""
+        if self.speed is None:
+            await self._sleep(0)
+            return
+        due = self._started + market_us / 1_000_000 / self.speed
+        await self._sleep(max(MIN_STEP_S, due - self._monotonic()))

@@ -1,0 +1,107 @@
+"""A feed that makes its ticks up: seeded, reproducible, at a rate that it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import numpy as np
+
+from db.errors import ConfigurationError
+from db.instruments import Instrument
+from db.market import TickBatch
+from feeds.base import FeedBatch
+from feeds.clock import PacedClock
+from feeds.prefetch import ahead
+from feeds.walk_history import history
+from feeds.walk_market import Market
+from feeds.walk_symbols import MOST
+
+MAX_RATE: Final = 1_000_000.0
+_CHUNK_US: Final = 500_000
+"""Simulated time that is made at once; part of the definition of a walk: another one gives other ticks."""
+
+
+class RandomWalk:
+    """A walk of `symbols` symbols at `rate` ticks a second on average, from `start_us` (µs since the epoch) on.
+
+    The same symbols, rate, seed, start and `resume` give the same ticks, at whatever speed they are paced.
+    With `backfill` the time before `start_us` is filled first, after the newest of `resume` only.
+    `resume`: symbol to its last (time_us, price), from where the walk goes on.  Ends after `duration_us`.
+    """
+
+    kind = "walk"
+    name = "random walk"
+
+    def __init__(
+        self,
+        clock: PacedClock,
+        start_us: int,
+        *,
+        symbols: int = 100,
+        rate: float = 1000.0,
+        seed: int = 7,
+        backfill: bool = False,
+        resume: dict[str, tuple[int, float]] | None = None,
+        duration_us: int | None = None,
+    ) -> None:
+        if not 1 <= symbols <= MOST:
+            raise ConfigurationError(f"--symbols {symbols}: 1 to {MOST:,} are possible")
+        if not 0 < rate <= MAX_RATE:
+            raise ConfigurationError(
+                f"--rate {rate:g}: above 0 and up to {MAX_RATE:,.0f} ticks a second are possible"
+            )
+        self._clock = clock
+        self._start_us = start_us
+        self._rate = rate
+        self._duration_us = duration_us
+        self._backfill = backfill
+        self._since_us = 0
+        self._market = Market(symbols, seed)
+        if resume:
+            self._since_us = max(time_us for time_us, _ in resume.values())
+            self._market.set_prices({symbol: price for symbol, (_, price) in resume.items()}, self._since_us)
+
+    def instruments(self) -> list[Instrument]:
+        """The walk's symbols: they trade around the clock, their days are those of UTC."""
+        symbols = self._market.symbols.tolist()
+        return [
+            Instrument(symbol, name, None, "UTC", "USD", 2)
+            for symbol, name in zip(symbols, self._market.names, strict=True)
+        ]
+
+    async def batches(self) -> AsyncIterator[FeedBatch]:
+        """Yield the past, if asked for, then ticks when they are due."""
+        if self._backfill:
+            async for batch in ahead(
+                map(FeedBatch, history(self._market, self._start_us, since_us=self._since_us))
+            ):
+                yield batch
+        self._clock.start()
+        async for chunk in ahead(map(FeedBatch, self.chunks())):
+            done = 0
+            due_us = chunk.ticks.time_us - self._start_us
+            while done < len(chunk):
+                passed_us = self._clock.passed_us()
+                ready = len(chunk) if passed_us is None else int(np.searchsorted(due_us, passed_us, "right"))
+                if ready > done:
+                    yield chunk.take(slice(done, ready))
+                    done = ready
+                else:
+                    await self._clock.until(int(due_us[done]))
+            await asyncio.sleep(0)
+
+    def chunks(self) -> Iterator[TickBatch]:
+        """The ticks from the start on, a stretch of simulated time after the other, however long that takes."""
+        made, passed_us = 0, 0
+        while self._duration_us is None or passed_us < self._duration_us:
+            length_us = _CHUNK_US
+            if self._duration_us is not None:
+                length_us = min(_CHUNK_US, self._duration_us - passed_us)
+            # Counted from the start, so that no rounding adds up and the rate is held.
+            count = int(self._rate * (passed_us + length_us) / 1e6) - made
+            if count:
+                yield self._market.span(self._start_us + passed_us, length_us, count)
+            made += count
+            passed_us += length_us
