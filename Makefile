@@ -8,7 +8,7 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-container check bench lock
+.PHONY: help setup run test test-container check bench lock schema
 
 help:               ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | column -t -s '#' 2>/dev/null || true
@@ -32,6 +32,9 @@ check: $(DEV)       ## lint, format, types, layers
 
 bench: $(DEV)       ## the figures of docs/performance.md, on this machine
 	$(VENV)/bin/tickdeck bench all
+
+schema: $(DEV)      ## write db/schema.json anew, after a change of the migrations
+	$(VENV)/bin/python -m scripts.schema
 
 # Only the newest state of the registry goes into the locks; needs uv.
 lock:               ## lock the newest dependencies again

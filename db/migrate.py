@@ -16,6 +16,8 @@ from db.url import sqlalchemy_url
 
 MINIMUM_TIMESCALEDB = (2, 17)
 MINIMUM_POSTGRESQL = 15
+MIGRATION_LOCK = 7455000002
+"""Several starters at once: one migrates, the others wait for it and find nothing left to do."""
 
 
 def migrations_dir() -> Path:
@@ -123,6 +125,8 @@ def _require_server(connection: Connection) -> None:
                 "the server has no TimescaleDB: install the timescaledb extension there, "
                 "or unset DATABASE_URL to use the embedded one, or run `docker compose up`"
             )
+        # Two that make an extension at once would both find it missing, "if not exists" or not.
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("create extension if not exists timescaledb"))
     facts = server_facts(connection)
     if timescaledb_version(facts.timescaledb or "0") < MINIMUM_TIMESCALEDB:

@@ -1,13 +1,11 @@
 """What the migrations make, object by object, kept in db/schema.json to hold a server against it.
 
-`python -m db.schema ADDRESS` writes the file anew from a freshly migrated database; a test fails when it is not
-what the migrations make.
+`make schema` writes the file anew; a test fails when it is not what the migrations make.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -15,7 +13,6 @@ from typing import Final
 import psycopg
 
 from db.statements import statement
-from db.url import libpq_url
 
 Objects = Mapping[str, str]
 """Definitions by "kind name detail", such as "column ticks price"."""
@@ -52,15 +49,3 @@ def drift(found: Objects) -> list[str]:
             what = "has another body or property" if name.startswith("function") else f"is {found[name]!r}"
             sentences.append(f"{name} {what}")
     return sorted(sentences)
-
-
-def main(url: str) -> None:
-    with psycopg.connect(libpq_url(url)) as connection:
-        objects = described(connection)
-    FILE.write_text(
-        json.dumps(objects, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

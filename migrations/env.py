@@ -7,9 +7,7 @@ from sqlalchemy import create_engine, pool, text
 
 from db.config import DatabaseSettings
 from db.errors import ConfigurationError
-
-LOCK_KEY = 7455000002
-"""Several starters at once: one migrates, the others wait for it and find nothing left to do."""
+from db.migrate import MIGRATION_LOCK
 
 
 def database_url() -> str:
@@ -23,7 +21,7 @@ def run() -> None:
     engine = create_engine(database_url(), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text("set lock_timeout = '60s'"))
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("set statement_timeout = '15min'"))
         connection.execute(text("set lock_timeout = '10s'"))
         connection.commit()
@@ -33,7 +31,7 @@ def run() -> None:
                 context.run_migrations()
         finally:
             connection.rollback()
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK_KEY})
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()
 
 

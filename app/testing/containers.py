@@ -61,28 +61,31 @@ def running() -> Iterator[tuple[str, str]]:
         .with_command("postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off")
     )
     with container:
-        host, port = container.get_container_host_ip(), container.get_exposed_port(_PORT)
-        url = f"postgresql://postgres:{password}@{host}:{port}/postgres"
-        _wait(container, url)
-        yield url, image()
+        port = container.get_exposed_port(_PORT)
+        # Loopback, or the host as seen from a container that these tests themselves run in.
+        hosts = dict.fromkeys(("127.0.0.1", container.get_container_host_ip()))
+        urls = [f"postgresql://postgres:{password}@{host}:{port}/postgres" for host in hosts]
+        yield _answering(container, urls), image()
 
 
-def _wait(container: DockerContainer, url: str) -> None:
-    """Wait for the database to answer on its published port."""
+def _answering(container: DockerContainer, urls: list[str]) -> str:
+    """Wait for the database to answer on its published port, and return the address where it does."""
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=2).close()
-        except psycopg.OperationalError as exc:
-            container.get_wrapped_container().reload()
-            if container.status != "running" or time.monotonic() > deadline:
-                said = b"\n".join(container.get_logs()).decode(errors="replace")[-2000:]
-                raise DatabaseUnavailableError(
-                    f"the container of {image()} did not start: {said or exc}"
-                ) from exc
-            time.sleep(0.1)  # nothing tells when a database inside a container is ready but asking it
-        else:
-            return
+    why = ""
+    while time.monotonic() < deadline:
+        for url in urls:
+            try:
+                psycopg.connect(url, connect_timeout=2).close()
+            except psycopg.OperationalError as exc:
+                why = str(exc)
+            else:
+                return url
+        container.get_wrapped_container().reload()
+        if container.status != "running":
+            break
+        time.sleep(0.1)  # nothing tells when a database inside a container is ready but asking it
+    said = b"\n".join(container.get_logs()).decode(errors="replace")[-2000:]
+    raise DatabaseUnavailableError(f"the container of {image()} did not start: {said or why}")
 
 
 def _require_image() -> None:

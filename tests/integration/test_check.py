@@ -31,7 +31,7 @@ def execute(url: str, statement: str) -> None:
 
 def test_schema_file_is_what_the_migrations_make(tickdeck_db: str) -> None:
     with psycopg.connect(tickdeck_db) as connection:
-        assert described(connection) == expected(), "write it anew: python -m db.schema ADDRESS"
+        assert described(connection) == expected(), "write it anew: make schema"
 
 
 def test_migrated_database_has_nothing_wrong(tickdeck_db: str) -> None:
