@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from db.market import from_us
 from feeds.csv_load import CsvLoad
@@ -51,25 +50,28 @@ class Summary:
 
     def show(self, console: Console) -> None:
         facts = self.as_json()
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-        table.add_row("rows read", f"{facts['rows']:,}")
-        table.add_row("stored", f"{facts['stored']:,}")
-        table.add_row("already there", f"{facts['already']:,}")
-        table.add_row("rejected", f"[bold red]{facts['rejected']:,}[/]" if facts["rejected"] else "0")
-        table.add_row("ticks/s", f"{facts['ticks_per_s']:,} ({facts['seconds']:.1f} s)")
+        lines = {
+            "rows read": f"{facts['rows']:,}",
+            "stored": f"{facts['stored']:,}",
+            "already there": f"{facts['already']:,}",
+            "rejected": f"[bold red]{facts['rejected']:,}[/]" if facts["rejected"] else "0",
+            "ticks/s": f"{facts['ticks_per_s']:,} ({facts['seconds']:.1f} s)",
+            "symbols": f"{facts['symbols']:,}",
+        }
         if facts["first"]:
-            table.add_row("time range", f"{facts['first']} to {facts['last']}")
-        table.add_row("symbols", f"{facts['symbols']:,}")
+            lines["time range"] = f"{facts['first']} to {facts['last']}"
+        for name, value in lines.items():
+            console.print(f"{name:<14} {value}", highlight=False)
         for file, said in self.assumptions.items():
-            table.add_row(f"read {escape(file)} as", escape("; ".join(said)))
+            console.print(f"{escape(file)} was read with: {escape('; '.join(said))}", highlight=False)
         if self.registrar.assumed:
             names = sorted(self.registrar.assumed)
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
-            table.add_row(
-                "taken as US shares",
-                f"{escape(shown)}: exchange XNYS, days in New York time, USD (--exchange none or another says otherwise)",
+            console.print(
+                f"{escape(shown)}: taken for US shares by the letters of their exchanges, so recorded as XNYS with "
+                "days in New York time, in USD (--exchange none, or another exchange, says otherwise)",
+                highlight=False,
             )
-        console.print(table)
         if self.rejects.count:
             show_rejects(console, self.rejects)
 

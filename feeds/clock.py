@@ -16,11 +16,11 @@ MAX_SPEED: Final = 100_000.0
 
 def parse_speed(text: str) -> float | None:
     """A speed as users write it: 10, 0.5, 60x, or max (None: as fast as possible)."""
-    plain = text.strip().lower().removesuffix("x")
+    plain = text.strip().lower()
     if plain == "max":
         return None
     try:
-        speed = float(plain)
+        speed = float(plain.removesuffix("x"))
     except ValueError:
         speed = 0.0
     if not 0 < speed <= MAX_SPEED:
