@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli_upkeep.add_to(cli_db.app)
+cli_upkeep.add_to(cli_db.app)
 app.add_typer(cli_db.app, name="db")
+cli_feeds.register(app)
 cli_feeds.register(app)
 errors = Console(stderr=True, soft_wrap=True)
 
@@ -37,18 +39,21 @@ def run(
     port: int = PORT,
     host: str = HOST,
     csv: list[Path] = typer.Option([], "--csv", help="Replay these files instead of the random walk."),
-    speed: float = typer.Option(1.0, "--speed", min=0.01, help="With --csv: times real speed."),
+    speed: str = typer.Option("1", "--speed", help="With --csv: times real speed, or max."),
+    shift_to_now: bool = typer.Option(False, "--shift-to-now", help="With --csv: date the first tick now."),
     no_feed: bool = typer.Option(False, "--no-feed", help="Start no feed: show what others write."),
     symbols: int = typer.Option(100, "--symbols", min=1, max=5000, help="Symbols of the random walk."),
     rate: float = typer.Option(1000.0, "--rate", min=0.1, help="Ticks a second of the random walk."),
 ) -> None:
     """Start database, feed and dashboard in one process tree; Ctrl-C stops all of it."""
     from app.feed_process import csv_command, walk_command  # noqa: PLC0415 - start-up time of the other commands
+    from feeds.clock import parse_speed  # noqa: PLC0415
 
     if no_feed:
         feed = None
     elif csv:
-        feed = csv_command(csv, speed)
+        parse_speed(speed)  # what is wrong is told before anything is started
+        feed = csv_command(csv, speed, shift_to_now=shift_to_now)
     else:
         feed = walk_command(symbols, rate)
     _serve(port, host, feed)

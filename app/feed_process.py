@@ -23,9 +23,10 @@ def walk_command(symbols: int, rate: float) -> list[str]:
     return ["feed", "walk", "--symbols", str(symbols), "--rate", str(rate)]
 
 
-def csv_command(files: Sequence[Path], speed: float) -> list[str]:
+def csv_command(files: Sequence[Path], speed: str, *, shift_to_now: bool) -> list[str]:
     """Arguments of `tickdeck` for replaying files."""
-    return ["feed", "csv", *(str(file.absolute()) for file in files), "--speed", str(speed)]
+    options = ["--speed", speed, *(["--shift-to-now"] if shift_to_now else [])]
+    return ["feed", "csv", *(str(file.absolute()) for file in files), *options]
 
 
 class FeedProcess:

@@ -62,7 +62,8 @@ class Page {
   receive(message) {
     const { symbol, interval } = view();
     const whole = message.type === "snapshot";
-    if (message.type === "error") this.say(message.message);
+    if (message.type === "error") this.say(message.message.replace(/^(chart|tape): /, ""));
+    if (message.errors) this.say(message.errors.join("; ").replace(/\b(chart|tape): /g, ""));
     if (message.time) this.status.served(message.time);
     if (message.watchlist) {
       if (whole) this.watchlist.replace(message.watchlist.rows);

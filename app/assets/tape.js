@@ -1,8 +1,11 @@
 // Time and sales of the chosen symbol, newest first, a bounded number of rows.
 
-/** @typedef {[t_us: number, seq: number, price: number, size: number, bid: ?number, ask: ?number, exchange: ?string, conditions: ?string]} Tick */
+/** @typedef {[t_us: number, seq: number | string, price: number, size: number, bid: ?number, ask: ?number, exchange: ?string, conditions: ?string]} Tick */
+/** @typedef {{id: string, time_us: number, seq: number | string, price: number, went: number}} Row  `went`: sign of the move */
 
 const MOST_ROWS = 200;
+const PHONE = matchMedia("(max-width: 760px)");
+const DESKTOP_COLUMNS = ["exchange", "conditions"];
 
 export class Tape {
   /** @param {any} api AG Grid's @param {HTMLElement} heading */
@@ -10,8 +13,11 @@ export class Tape {
     this.api = api;
     this.heading = heading;
     this.symbol = null;
-    /** Newest first. @type {{id: string, price: number, went: number}[]} */
+    /** Newest first. @type {Row[]} */
     this.rows = [];
+    const fit = () => api.setColumnsVisible(DESKTOP_COLUMNS, !PHONE.matches);
+    PHONE.addEventListener("change", fit);
+    fit();
   }
 
   /** @param {?string} symbol @param {Tick[]} ticks newest first */
@@ -20,7 +26,7 @@ export class Tape {
     this.heading.textContent = symbol ?? "";
     const remove = this.rows;
     this.rows = [];
-    const add = this.take(ticks);
+    const add = this.take(ticks.slice(0, MOST_ROWS));
     const kept = new Set(add.map((row) => row.id));
     this.api.flushAsyncTransactions();
     this.api.applyTransaction({ remove: remove.filter((row) => !kept.has(row.id)) });
@@ -36,29 +42,38 @@ export class Tape {
   /** New ticks. @param {string} symbol @param {Tick[]} ticks newest first */
   apply(symbol, ticks) {
     if (symbol !== this.symbol || ticks.length === 0) return;
-    const add = this.take(ticks);
-    const remove = this.rows.splice(MOST_ROWS);
-    const gone = new Set(remove);
-    this.api.applyTransactionAsync({
-      add: add.filter((row) => !gone.has(row)),
-      addIndex: 0,
-      remove: remove.filter((row) => !add.includes(row)),
-    });
+    const before = new Set(this.rows);
+    this.take(ticks);
+    const remove = this.rows.splice(MOST_ROWS).filter((row) => before.has(row));
+    if (remove.length) this.api.applyTransactionAsync({ remove });
+    // Usually all are newer than what is there and go on top together; a late one has a place of its own.
+    for (let index = 0; index < this.rows.length; index += 1) {
+      const add = [];
+      const addIndex = index;
+      while (index < this.rows.length && !before.has(this.rows[index])) add.push(this.rows[index++]);
+      if (add.length) this.api.applyTransactionAsync({ add, addIndex });
+    }
   }
 
-  /** Make rows of the ticks that are not there yet and put them on top. @param {Tick[]} ticks */
+  /** Put the ticks that are not there yet in their places. @param {Tick[]} ticks newest first */
   take(ticks) {
     const there = new Set(this.rows.map((row) => row.id));
-    let below = this.rows[0];
-    const add = [];
-    for (const [time_us, seq, price, size, bid, ask, exchange, conditions] of ticks.slice(0, MOST_ROWS).reverse()) {
+    for (const [time_us, seq, price, size, bid, ask, exchange, conditions] of [...ticks].reverse()) {
       const id = `${time_us}:${seq}`;
       if (there.has(id)) continue;
-      const went = below ? Math.sign(price - below.price) || below.went : 0;
-      below = { id, symbol: this.symbol, time_us, price, size, bid, ask, exchange, conditions, went };
-      add.unshift(below);
+      const row = { id, symbol: this.symbol, time_us, seq, price, size, bid, ask, exchange, conditions, went: 0 };
+      let place = 0;
+      while (place < this.rows.length && later(this.rows[place], row)) place += 1;
+      const below = this.rows[place];
+      row.went = below ? Math.sign(price - below.price) || below.went : 0;
+      this.rows.splice(place, 0, row);
     }
-    this.rows.unshift(...add);
-    return add;
+    return this.rows;
   }
+}
+
+/** Does `one` come after `other`?  A seq beyond 2⁵³ is a string. @param {Row} one @param {Row} other */
+function later(one, other) {
+  if (one.time_us !== other.time_us) return one.time_us > other.time_us;
+  return BigInt(one.seq) > BigInt(other.seq);
 }

@@ -31,22 +31,22 @@ def columns() -> list[dict[str, Any]]:
         column(
             "time_us",
             "Time",
-            96,
+            92,
             cellClass="num muted",
             valueFormatter={"function": "tickdeckTapeClock(params)"},
         ),
         column(
             "price",
             "Price",
-            84,
+            74,
             "tickdeckTapePrice",
             cellClassRules={"up": "params.data.went > 0", "down": "params.data.went < 0"},
         ),
-        column("size", "Size", 72, "tickdeckAmount"),
-        column("bid", "Bid", 76, "tickdeckTapePrice"),
-        column("ask", "Ask", 76, "tickdeckTapePrice"),
-        column("exchange", "Exch", 60, cellClass="muted"),
-        column("conditions", "Cond", 60, cellClass="muted"),
+        column("size", "Size", 60, "tickdeckAmount"),
+        column("bid", "Bid", 70, "tickdeckTapePrice"),
+        column("ask", "Ask", 70, "tickdeckTapePrice"),
+        column("exchange", "Exch", 52, cellClass="muted"),
+        column("conditions", "Cond", 52, cellClass="muted"),
     ]
 
 
