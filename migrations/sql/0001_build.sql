@@ -18,7 +18,7 @@ begin
     with taken as (
         delete from stale_hours s
         using (select symbol, hour from stale_hours
-               where hour <= now() - interval '1 hour'
+               where hour <= now() - interval '65 minutes'      -- over, even if the clock steps back a little
                order by hour, symbol limit _most) due
         where s.symbol = due.symbol and s.hour = due.hour
         returning s.symbol, s.hour

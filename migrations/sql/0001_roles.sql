@@ -18,6 +18,11 @@ begin
 end
 $$;
 
+do $$
+begin
+    execute format('grant temporary on database %I to tickdeck_writer', current_database());
+end
+$$;
 grant usage on schema public to tickdeck_writer, tickdeck_reader;
 grant select on instruments, ticks, candles, stale_hours, feeds to tickdeck_writer, tickdeck_reader;
 grant insert on ticks to tickdeck_writer;

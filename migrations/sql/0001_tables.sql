@@ -4,7 +4,8 @@ create table instruments (
                     check (symbol <> '' and octet_length(symbol) <= 32 and symbol !~ '[[:space:][:cntrl:]]'),
     name            text,
     exchange        text,                                  -- ISO 10383 MIC, such as XNYS; null: around the clock
-    timezone        text not null default 'UTC',           -- IANA name; day candles follow it
+    timezone        text not null default 'UTC'            -- IANA name; day candles follow it
+                    check (timestamptz '2000-01-01 00:00:00+00' at time zone timezone is not null),
     currency        text,                                  -- ISO 4217
     price_decimals  smallint not null default 2 check (price_decimals between 0 and 12),
     created_at      timestamptz not null default now()
@@ -12,19 +13,23 @@ create table instruments (
 
 create sequence ticks_seq as bigint;
 
--- ticks: what happened, as the feed said it.  Identity is (symbol, time, seq).
+-- ticks: what happened, as the feed said it.  Identity is (symbol, time, seq).  Few constraints, each of several
+-- terms: a server reads every constraint anew for each statement.  The bounds keep Σ price·size finite.
 create table ticks (
-    time        timestamptz not null
-                check (time >= '1970-01-01 00:00:00+00' and time < '2200-01-01 00:00:00+00'),
-    symbol      text collate "C" not null
-                check (symbol <> '' and octet_length(symbol) <= 32),
+    time        timestamptz not null,
+    symbol      text collate "C" not null,
     seq         bigint not null default nextval('ticks_seq'),  -- for a psql INSERT; feeds bring their own
-    price       double precision not null check (price > 0 and price < 'Infinity'),
-    size        double precision not null default 0 check (size >= 0 and size < 'Infinity'),
-    bid         double precision check (bid > 0 and bid < 'Infinity'),
-    ask         double precision check (ask > 0 and ask < 'Infinity'),
+    price       double precision not null,
+    size        double precision not null default 0,
+    bid         double precision,
+    ask         double precision,
     exchange    text,                                      -- where it traded, in the feed's own code
-    conditions  text                                       -- sale conditions, in the feed's own code
+    conditions  text,                                      -- sale conditions, in the feed's own code
+    constraint ticks_time check (time >= '1970-01-01 00:00:00+00' and time < '2200-01-01 00:00:00+00'),
+    constraint ticks_symbol check (octet_length(symbol) between 1 and 32),
+    constraint ticks_price_and_size
+        check (price between 1e-30 and 1e30 and (size = 0 or size between 1e-30 and 1e30)),
+    constraint ticks_bid_and_ask check (bid between 1e-30 and 1e30 and ask between 1e-30 and 1e30)
 );
 select create_hypertable('ticks', by_range('time', interval '1 day'), create_default_indexes => false);
 create unique index ticks_identity on ticks (symbol, time, seq);
