@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
+    from app.testing.dashboard import LiveServer
     from app.testing.databases import Databases
     from app.testing.servers import TimescaleServer
+    from app.testing.ticks import TickFactory
 
 _SERVER: Final = pytest.StashKey["_Server"]()
 
@@ -91,3 +93,20 @@ def tickdeck_db(_tickdeck_databases: Databases) -> Iterator[str]:
     """Address of a private database with Tickdeck's newest schema and nothing in it, dropped after the test."""
     with _tickdeck_databases.copy() as url:
         yield url
+
+
+@pytest.fixture
+def tick_factory(tickdeck_db: str) -> TickFactory:
+    """Makes ticks and stores them in this test's database: `tick_factory(1000, symbols=["SPY", "AIG"])`."""
+    from app.testing.ticks import TickFactory  # noqa: PLC0415
+
+    return TickFactory(tickdeck_db)
+
+
+@pytest.fixture
+def live_server(tickdeck_db: str) -> Iterator[LiveServer]:
+    """A running dashboard on this test's database; `url` is the page's address, `ws_url` the push's."""
+    from app.testing.dashboard import serving  # noqa: PLC0415
+
+    with serving(tickdeck_db) as server:
+        yield server

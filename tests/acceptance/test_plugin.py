@@ -1,0 +1,110 @@
+"""The pytest plugin as a project of somebody else's uses it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+EXAMPLE = re.compile(r"```python\n(.+?)```", re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs" / "testing.md"
+
+
+def test_example_of_the_docs_runs_as_it_stands(pytester: pytest.Pytester) -> None:
+    """It names no import of the plugin: installing Tickdeck is all it takes."""
+    example = EXAMPLE.search(DOCS.read_text(encoding="utf-8"))
+    assert example is not None
+    pytester.makepyfile(example[1])
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=100)
+    result.assert_outcomes(passed=example[1].count("def test_"))
+    result.stdout.re_match_lines(
+        [r"tickdeck: tests run on .+, TimescaleDB \d+\.\d+.* edition\), PostgreSQL \d+"]
+    )
+
+
+def test_databases_are_private_and_all_fixtures_work(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import asyncio, json, urllib.request
+        from datetime import datetime, timezone
+        import psycopg, pytest, websockets
+        from app.testing.ticks import Row
+
+        def count(url):
+            with psycopg.connect(url) as connection:
+                return connection.execute("select count(*) from ticks").fetchone()[0]
+
+        @pytest.mark.parametrize("turn", range(3))
+        def test_each_test_starts_empty(tickdeck_db, tick_factory, turn):
+            assert count(tickdeck_db) == 0
+            tick_factory(50, symbols=["SPY", "AIG"])
+            assert count(tickdeck_db) == 50
+
+        def test_rows_spelled_out(tickdeck_db, tick_factory):
+            noon = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+            batch = tick_factory.rows([Row("IBM", noon, 250.0, 10, bid=249.9), Row("IBM", noon, 251.0)])
+            assert tick_factory.write(batch).stored == 2
+            assert tick_factory.write(batch).already == 2
+
+        def test_from_a_running_event_loop(tickdeck_db, tick_factory):
+            async def main():
+                tick_factory(10)
+                await tick_factory.write_async(tick_factory.batch(10))
+            asyncio.run(main())
+            assert count(tickdeck_db) == 20
+
+        def test_page_and_push(live_server, tick_factory):
+            with urllib.request.urlopen(live_server.url + "/healthz") as answer:
+                assert json.load(answer)["status"] == "ok"
+
+            async def pushed():
+                async with websockets.connect(live_server.ws_url) as viewer:
+                    await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
+                    while "SPY" not in await viewer.recv():
+                        tick_factory(1)
+            asyncio.run(asyncio.wait_for(pushed(), 20))
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=100)
+    result.assert_outcomes(passed=6)
+
+
+def test_run_without_the_fixtures_starts_no_server(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*tickdeck: *")
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ("oracle", "TICKDECK_TEST_DB is auto, embedded, container or a server's address, not 'oracle'"),
+        (
+            "postgresql://nobody@127.0.0.1:1/none",
+            "tests cannot run on the server postgresql://nobody@127.0.0.1:1/none",
+        ),
+    ],
+)
+def test_server_that_cannot_be_had_fails_the_test_and_says_why(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, choice: str, says: str
+) -> None:
+    monkeypatch.setenv("TICKDECK_TEST_DB", choice)
+    pytester.makepyfile("def test_it(tickdeck_db): pass")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{says}*"])
+
+
+def test_no_engine_where_a_container_is_demanded(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKDECK_TEST_DB", "container")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{pytester.path}/no.sock")
+    pytester.makepyfile("def test_it(tickdeck_db): pass")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*no container engine answers at unix://*no.sock*"])
