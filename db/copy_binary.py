@@ -6,6 +6,7 @@ structured array.  Format: https://www.postgresql.org/docs/current/sql-copy.html
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,47 +23,46 @@ _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header exte
 _END: Final = b"\xff\xff"
 _EPOCH_2000_US: Final = 946_684_800_000_000
 _NULL: Final = -1
+_PIECE_ROWS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """A column of strings, each different one kept once: row i holds `values[codes[i]]`, or None where code −1."""
+class _Text:
+    """A column of strings, each different one encoded once: row i is `table[codes[i]]`, or null where -1."""
 
-    codes: NDArray[np.intp]
-    values: NDArray[np.object_]
-
-    @classmethod
-    def of(cls, column: NDArray[np.object_] | None, rows: int) -> Texts:
-        """Factorise `column` of str or None; None stands for `rows` times None."""
-        if column is None:
-            return cls(np.full(rows, -1, dtype=np.intp), np.empty(0, dtype=object))
-        codes, values = pd.factorize(column)
-        return cls(codes, values)
-
-    def encoded(self) -> _Encoded:
-        parts = [value.encode() for value in self.values]
-        lengths = np.array([*map(len, parts), _NULL], dtype=np.int64)  # the last one is what code −1 picks
-        table = np.array(parts, dtype=f"S{max(map(len, parts), default=1) or 1}")
-        return _Encoded(lengths[self.codes], table, self.codes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
     lengths: NDArray[np.int64]
     table: NDArray[np.bytes_]
     codes: NDArray[np.intp]
 
+    @classmethod
+    def of(cls, column: NDArray[np.object_] | None, rows: int) -> _Text:
+        if column is None:
+            column = np.full(rows, None, dtype=object)
+        codes, values = pd.factorize(column)
+        parts = [value.encode() for value in values]
+        lengths = np.array([*map(len, parts), _NULL], dtype=np.int64)  # the last one is what code -1 picks
+        table = np.array(parts, dtype=f"S{max(map(len, parts), default=0) or 1}")
+        return cls(lengths[codes], table, codes)
 
-def encode_ticks(batch: TickBatch) -> bytes:
-    """The COPY stream of `batch`, in its order; every value must be storable (no NUL, nothing UTF-8 cannot hold).
 
-    NaN in `bid` and `ask` and None in `exchange` and `conditions` become null.
+def encode_ticks(batch: TickBatch) -> Iterator[bytes]:
+    """The COPY stream of `batch`, in its order and in pieces: each is encoded while the server reads the last.
+
+    Every value must be storable (no NUL, nothing that UTF-8 cannot hold).  NaN in `bid` and `ask` and None in
+    `exchange` and `conditions` become null.
     """
+    yield _SIGNATURE
+    for piece in batch.chunks(_PIECE_ROWS):
+        yield _encode_rows(piece)
+    yield _END
+
+
+def _encode_rows(batch: TickBatch) -> bytes:
     rows = len(batch)
     texts = {
-        "symbol": Texts.of(batch.symbol, rows).encoded(),
-        "exchange": Texts.of(batch.exchange, rows).encoded(),
-        "conditions": Texts.of(batch.conditions, rows).encoded(),
+        "symbol": _Text.of(batch.symbol, rows),
+        "exchange": _Text.of(batch.exchange, rows),
+        "conditions": _Text.of(batch.conditions, rows),
     }
     numbers: dict[str, NDArray[Any]] = {
         "time": batch.time_us - _EPOCH_2000_US, "seq": batch.seq, "price": batch.price, "size": batch.size,
@@ -70,16 +70,16 @@ def encode_ticks(batch: TickBatch) -> bytes:
     }  # fmt: skip
     shape_of_row, firsts = _shapes(batch, texts)
     if len(firsts) == 1:
-        return b"".join((_SIGNATURE, _rows(numbers, texts, slice(None), int(firsts[0])), _END))
+        return _rows(numbers, texts, slice(None), int(firsts[0]))
     encoded = np.empty(rows, dtype=object)
     for shape, first in enumerate(firsts):
         where = np.flatnonzero(shape_of_row == shape)
         block = _rows(numbers, texts, where, int(first))
         encoded[where] = np.frombuffer(block, dtype=f"V{len(block) // len(where)}").tolist()
-    return b"".join((_SIGNATURE, *encoded.tolist(), _END))
+    return b"".join(encoded.tolist())
 
 
-def _shapes(batch: TickBatch, texts: dict[str, _Encoded]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _shapes(batch: TickBatch, texts: dict[str, _Text]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each row's shape, and the first row of each shape."""
     key = np.isnan(batch.bid) + 2 * np.isnan(batch.ask)
     for text in texts.values():
@@ -91,7 +91,7 @@ def _shapes(batch: TickBatch, texts: dict[str, _Encoded]) -> tuple[NDArray[np.in
 
 
 def _rows(
-    numbers: dict[str, NDArray[Any]], texts: dict[str, _Encoded], where: slice | NDArray[np.intp], first: int
+    numbers: dict[str, NDArray[Any]], texts: dict[str, _Text], where: slice | NDArray[np.intp], first: int
 ) -> bytes:
     """The encoded rows `where`, all of the shape of row `first`."""
     layout: list[tuple[str, str]] = [("fields", ">i2")]

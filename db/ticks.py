@@ -1,52 +1,138 @@
-"""Stores ticks."""
+"""Stores batches of ticks: what is new, exactly once; what cannot be stored comes back with its reason."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import asyncpg
+import numpy as np
 
 from db.connect import translate
-from db.market import TickBatch, from_us
-from db.pool import Pool
+from db.copy_binary import COLUMNS, encode_ticks
+from db.market import TickBatch, from_us, to_us
+from db.pool import Connection, Pool
+from db.statements import statement
+from db.tick_identity import Distinct, Identity, differences, distinct, identity, named, tick_values
+from db.tick_rules import TickReject, find_rejects
 
-COLUMNS = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
+__all__ = ["TickReject", "TickStore", "Written"]
 
-
-@dataclass(frozen=True, slots=True)
-class TickReject:
-    """Row `index` of the batch was not stored: `reason` says what is wrong with its `field`."""
-
-    index: int
-    field: str
-    reason: str
+DEADLOCK_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch: `stored` + `already` + len(`rejects`) is its length."""
+    """What became of a batch: `stored` + `already` + len(`rejects`) is its length.
+
+    `already` counts ticks that were stored before, or come more than once in the batch, with the same values.
+    """
 
     stored: int
     already: int
     rejects: tuple[TickReject, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Of a batch without repeats: how many were stored, and which differ from what is stored (those values)."""
+
+    stored: int
+    differing: dict[Identity, dict[str, Any]]
+
+
 class TickStore:
-    """Writes batches of ticks, each in one transaction."""
+    """Writes batches of ticks, each in one transaction; several calls at once are fine.
+
+    A batch of new ticks is copied straight into the table.  Where one is stored already that fails and the batch
+    goes through a staging table; after such a batch the next one takes that way at once, until one is all new.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._expect_stored = False
 
     async def write(self, batch: TickBatch) -> Written:
-        def text(values: object) -> list[str | None]:
-            return [None] * len(batch) if values is None else list(values)  # type: ignore[call-overload]
+        """Store `batch`, in any order, with or without what is stored already.
 
-        rows = zip(
-            map(from_us, batch.time_us.tolist()), batch.symbol.tolist(), batch.seq.tolist(),
-            batch.price.tolist(), batch.size.tolist(),
-            [None if x != x else x for x in batch.bid.tolist()],
-            [None if x != x else x for x in batch.ask.tolist()],
-            text(batch.exchange), text(batch.conditions),
-        )  # fmt: skip
-        with translate("cannot write ticks"):
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.copy_records_to_table("ticks", records=rows, columns=COLUMNS)
-        return Written(len(batch), 0, ())
+        The candles are right, and the listeners told, once this returns.  Raises `DatabaseUnavailableError`
+        where the connection is lost: then all of the batch is stored or none; writing it again settles it.
+        """
+        rejects = find_rejects(batch)
+        rows = np.delete(np.arange(len(batch)), [reject.index for reject in rejects])
+        good = batch.take(rows) if rejects else batch
+        ticks = distinct(good)
+        outcome = _Outcome(0, {})
+        if len(ticks.batch):
+            with translate("cannot write ticks"):
+                outcome = await self._store(ticks.batch)
+        for conflict in _conflicts(good, ticks, outcome.differing):
+            rejects.append(replace(conflict, index=int(rows[conflict.index])))
+        rejects.sort(key=lambda reject: reject.index)
+        return Written(outcome.stored, len(batch) - outcome.stored - len(rejects), tuple(rejects))
+
+    async def _store(self, batch: TickBatch) -> _Outcome:
+        async with self._pool.acquire() as connection:
+            for _ in range(DEADLOCK_TRIES):
+                # All write in one order, but a multi-day batch a chunk at a time: two can still meet.
+                with suppress(asyncpg.DeadlockDetectedError):
+                    return await self._store_once(connection, batch)
+            return await self._store_once(connection, batch)
+
+    async def _store_once(self, connection: Connection, batch: TickBatch) -> _Outcome:
+        if not self._expect_stored:
+            try:
+                return await _copy(connection, batch)
+            except asyncpg.UniqueViolationError:
+                self._expect_stored = True
+        outcome = await _copy_and_insert(connection, batch)
+        self._expect_stored = outcome.stored < len(batch)
+        return outcome
+
+
+async def _copy(connection: Connection, batch: TickBatch) -> _Outcome:
+    await connection.copy_to_table("ticks", source=_pieces(batch), columns=COLUMNS, format="binary")
+    return _Outcome(len(batch), {})
+
+
+async def _copy_and_insert(connection: Connection, batch: TickBatch) -> _Outcome:
+    async with connection.transaction():
+        await connection.execute(statement("create_offered_ticks"))
+        await connection.copy_to_table(
+            "offered_ticks", schema_name="pg_temp", source=_pieces(batch), columns=COLUMNS, format="binary"
+        )
+        status: str = await connection.execute(statement("store_offered_ticks"))
+        stored = int(status.rpartition(" ")[2])
+        if stored == len(batch):
+            return _Outcome(stored, {})
+        rows = await connection.fetch(
+            statement("differing_offered_ticks"),
+            from_us(int(batch.time_us.min())),
+            from_us(int(batch.time_us.max())),
+        )
+    return _Outcome(stored, {(row["symbol"], to_us(row["time"]), row["seq"]): dict(row) for row in rows})
+
+
+async def _pieces(batch: TickBatch) -> AsyncIterator[bytes]:
+    for piece in encode_ticks(batch):
+        yield piece
+
+
+def _conflicts(
+    batch: TickBatch, ticks: Distinct, differing: dict[Identity, dict[str, Any]]
+) -> Iterator[TickReject]:
+    """What differs from the stored tick of its identity, or from the first of it in `batch`."""
+    if differing:
+        for position, row in enumerate(ticks.rows.tolist()):
+            tick = identity(ticks.batch, position)
+            if tick in differing:
+                values = tick_values(ticks.batch, position)
+                what = differences(differing[tick], "stored", values, "offered")
+                yield TickReject(row, "seq", f"{named(tick)} is stored already with other values: {what}")
+    for row, position in zip(ticks.repeats.tolist(), ticks.repeated.tolist(), strict=True):
+        tick = identity(ticks.batch, position)
+        kept = differing.get(tick) or tick_values(ticks.batch, position)
+        if what := differences(kept, "kept", tick_values(batch, row), "offered"):
+            yield TickReject(row, "seq", f"{named(tick)} comes more than once with other values: {what}")
