@@ -90,7 +90,7 @@ class ByteSource:
         try:
             for piece in pieces:
                 self.position += len(piece)
-                ready += streams.decompress(piece)
+                streams.decompress(piece, ready)
                 if len(ready) >= BLOCK_BYTES:
                     yield bytes(ready)
                     ready.clear()
@@ -116,16 +116,15 @@ class _Streams:
         self.complete = True
         """Whether what was read so far ends where a stream ends."""
 
-    def decompress(self, piece: bytes) -> bytes:
-        out = b""
+    def decompress(self, piece: bytes, into: bytearray) -> None:
+        """Append what `piece` holds to `into`, also what stands before a fault."""
         while piece:
             if self.complete and not piece.strip(b"\0"):
                 break  # padding after the last stream, as tapes have it
             self.complete = False
-            out += self._stream.decompress(piece)
+            into += self._stream.decompress(piece)
             piece = b""
             if self._stream.eof:
                 piece = self._stream.unused_data
                 self._stream = self._make()
                 self.complete = True
-        return out
