@@ -64,6 +64,8 @@ async def read_quotes(
     """
     cut_us = LATEST_US if at is None else max(floor_us(at[0], MINUTE_US), EARLIEST_US)
     async with reading(source) as connection:
+        # One symbol's chunk is known when its statement is planned: choosing again at each would cost more.
+        await connection.execute("set local timescaledb.enable_chunk_append = off")
         wanted = None if symbols is None else list(symbols)
         known = [row[0] for row in await connection.fetch(statement("quote_instruments"), wanted)]
         forming = {} if at is None else await _forming(connection, known, cut_us, at)
@@ -75,6 +77,7 @@ async def read_quotes(
             candles[symbol] = candle.merge(candles[symbol]) if symbol in candles else candle
         previous = await _previous_closes(connection, days)
         sides = await _sides(connection, lasts)
+        await connection.execute("set local timescaledb.enable_chunk_append = on")
     return [
         _quote(symbol, candles[symbol], days[symbol].label_us, sides[symbol], previous.get(symbol))
         for symbol in sorted(candles)
@@ -130,9 +133,13 @@ async def _day_candles(connection: Connection, days: Mapping[str, _Day], cut_us:
     candles: dict[str, Candle] = {}
     for group in _together(days):
         first_us = min(days[symbol].first_us for symbol in group)
-        firsts = [from_us(days[symbol].first_us) for symbol in group]
         rows = await connection.fetch(
-            statement("quote_day_candles"), group, firsts, from_us(first_us), from_us(cut_us)
+            statement("quote_day_candles"),
+            group,
+            [from_us(days[symbol].first_us) for symbol in group],
+            from_us(first_us),
+            from_us(cut_us),
+            [from_us(days[symbol].label_us) for symbol in group],
         )
         candles |= {row[0]: Candle(days[row[0]].label_us, *row[1:]) for row in rows}
     return candles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import asyncpg
@@ -24,21 +24,22 @@ MAX_SEQ: Final = 2**63 - 1
 
 @asynccontextmanager
 async def reading(source: PoolOrConnection) -> AsyncIterator[Connection]:
-    """A connection whose reads all see one moment; the caller's own transaction where it has one already."""
-    if isinstance(source, asyncpg.Pool):
-        with translate():
-            async with (
-                source.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield connection
-    elif source.is_in_transaction():
-        with translate():
-            yield source
-    else:
-        with translate():
-            async with source.transaction(isolation="repeatable_read", readonly=True):
-                yield source
+    """A connection whose reads all see one moment; the caller's own transaction where it has one already.
+
+    Statements are planned for their values each time: a plan for any values would open every chunk there is.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(translate())
+        connection: Connection
+        if isinstance(source, asyncpg.Pool):
+            connection = await stack.enter_async_context(source.acquire())
+        else:
+            connection = source
+        if not connection.is_in_transaction():
+            moment = connection.transaction(isolation="repeatable_read", readonly=True)
+            await stack.enter_async_context(moment)
+        await connection.execute("set local plan_cache_mode = force_custom_plan")
+        yield connection
 
 
 def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:

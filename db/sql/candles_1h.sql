@@ -4,7 +4,7 @@ with stale as materialized (
     select hour from stale_hours where symbol = $1 and hour >= $2 and hour < $3
     union
     select time_bucket('1 hour', $4::timestamptz)
-    where time_bucket('1 hour', $4::timestamptz) >= $2 and time_bucket('1 hour', $4::timestamptz) < $3
+    where time_bucket('1 hour', $4::timestamptz) >= $2 and time_bucket('1 hour', $4::timestamptz) < least($3, $4)
 ), hours as (
     (
         select bucket, open, high, low, close, volume, turnover, trades, first_time, first_seq, last_time, last_seq

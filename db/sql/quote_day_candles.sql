@@ -1,38 +1,62 @@
--- One candle of each symbol $1[n] from the first instant of its day $2[n] (never before $3) on, from the minutes before
--- $4 only: of its hours that are right and of the minutes of the others.
+-- One candle of each symbol $1[n] from the first instant of its day $2[n] (never before $3) on, from the minutes
+-- before $4 only: of its hours that are right and of the minutes of the others.  Where the day's own candle, which
+-- is labelled $5[n], ends before the first of the others, it stands for the hours that are right.
 with given as materialized (
-    select * from unnest($1::text[], $2::timestamptz[]) g (symbol, day)
+    select * from unnest($1::text[], $2::timestamptz[], $5::timestamptz[]) g (symbol, first, label)
 ), loose as materialized (       -- the hours that do not count as a whole
-    select g.symbol, g.day, s.hour
+    select g.symbol, g.first, s.hour
     from given g
-    join stale_hours s on s.symbol = g.symbol and s.hour > g.day - interval '1 hour' and s.hour < $4
+    join stale_hours s on s.symbol = g.symbol and s.hour > g.first - interval '1 hour' and s.hour < $4
     union
-    select symbol, day, time_bucket('1 hour', $4::timestamptz) from given
-    union
-    select symbol, day, time_bucket('1 hour', day) from given where day <> time_bucket('1 hour', day)
+    select symbol, first, time_bucket('1 hour', edge)
+    from given cross join lateral (values (first), ($4)) e (edge)
+    where edge <> time_bucket('1 hour', edge)
+), ends as materialized (
+    select symbol, first, label, least(min(hour), $4) as sure
+    from given left join loose using (symbol, first)
+    group by symbol, first, label
+), days as materialized (
+    select g.symbol, c.open, c.high, c.low, c.close, c.volume, c.turnover, c.trades,
+           c.first_time, c.first_seq, c.last_time, c.last_seq
+    from ends g
+    join candles c on c.symbol = g.symbol and c.interval = '1d' and c.bucket = g.label
+        and c.bucket >= $3 and c.bucket < $4::timestamptz + interval '1 hour'
+    where c.last_time < g.sure
 ), parts as (
-    select g.symbol, c.*
-    from given g
-    cross join lateral (
-        select bucket, open, high, low, close, volume, turnover, trades, first_time, first_seq, last_time, last_seq
-        from candles
-        where symbol = g.symbol and interval = '1h' and bucket >= $3 and bucket < $4 and bucket >= g.day
-    ) c
-    where not exists (select from loose l where l.symbol = g.symbol and l.hour = c.bucket)
+    select * from days
     union all
-    select l.symbol, c.*
+    -- Folded symbol by symbol, so that each is one short walk along the index.
+    select g.symbol, kept.*
+    from given g
+    left join days on days.symbol = g.symbol
+    cross join lateral (
+        select first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+               sum(volume) as volume, sum(turnover) as turnover, sum(trades) as trades,
+               min(first_time) as first_time, first(first_seq, bucket) as first_seq,
+               max(last_time) as last_time, last(last_seq, bucket) as last_seq
+        from candles c
+        where c.symbol = g.symbol and interval = '1h' and bucket >= g.first and bucket >= $3 and bucket < $4
+          and (c.symbol, c.bucket) not in (select symbol, hour from loose)    -- hashed once
+        having count(*) > 0
+    ) kept
+    where days.symbol is null
+    union all
+    select l.symbol, folded.*
     from loose l
     cross join lateral (
-        select bucket, open, high, low, close, volume, turnover, trades, first_time, first_seq, last_time, last_seq
-        from candles
-        where symbol = l.symbol and interval = '1m' and bucket >= $3 and bucket < $4
-          and bucket >= greatest(l.day, l.hour) and bucket < l.hour + interval '1 hour'
-    ) c
+        select first(open, bucket), max(high), min(low), last(close, bucket),
+               sum(volume), sum(turnover), sum(trades),
+               min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+        from candles c
+        where c.symbol = l.symbol and interval = '1m' and bucket >= l.first and bucket >= l.hour
+          and bucket < l.hour + interval '1 hour' and bucket >= $3 and bucket < $4
+        having count(*) > 0
+    ) folded
 )
 select symbol,
-       first(open, bucket), max(high), min(low), last(close, bucket),
+       first(open, first_time), max(high), min(low), last(close, last_time),
        sum(volume), sum(turnover), sum(trades)::bigint,
-       (extract(epoch from min(first_time)) * 1000000)::bigint, first(first_seq, bucket),
-       (extract(epoch from max(last_time)) * 1000000)::bigint, last(last_seq, bucket)
+       (extract(epoch from min(first_time)) * 1000000)::bigint, first(first_seq, first_time),
+       (extract(epoch from max(last_time)) * 1000000)::bigint, last(last_seq, last_time)
 from parts
 group by symbol
