@@ -1,0 +1,137 @@
+"""Reads ticks back: pages in time order, and the tapes of many symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from db.errors import MarketDataError
+from db.market import MAX_TIME_US, MIN_TIME_US, TickBatch, from_us
+from db.pool import Connection, PoolOrConnection
+from db.reading import DAY_US, EARLIEST_US, LATEST_US, MINUTE_US, ceil_us, floor_us, looking_back, reading
+from db.statements import statement
+
+_FIRST_LOOK_US: Final = MINUTE_US
+_FURTHER: Final = 8
+_RECENT_US: Final = 4 * DAY_US
+"""Where most symbols' newest ticks are looked for first: a long weekend."""
+
+
+async def read_ticks(
+    source: PoolOrConnection,
+    symbols: Sequence[str],
+    start_us: int,
+    end_us: int,
+    *,
+    after: tuple[int, int] | None = None,
+    limit: int,
+) -> TickBatch:
+    """The first `limit` ticks of `symbols` in [start_us, end_us), by (time, seq, symbol).
+
+    `after` = (time_us, seq) leaves out what is not after it: pass the last tick of one page to read the next one.
+    Ticks of several symbols with one (time, seq) stay together, so a page may be that much longer than `limit`;
+    one that is shorter is the last.  At most about a page and a minute of ticks are read, however long the range.
+    Raises `MarketDataError` for a limit below 1, `DatabaseError` and its kinds where the database fails.
+    """
+    if limit < 1:
+        raise MarketDataError(f"limit {limit} is below 1")
+    position = after if after is not None else (MIN_TIME_US - 1, 0)
+    low, high = max(start_us, position[0], MIN_TIME_US), min(end_us, MAX_TIME_US)
+    if low >= high or not symbols:
+        return _batch([])
+    async with reading(source) as connection:
+        until_us = await _page_end(connection, symbols, low, high, limit)
+        rows = await connection.fetch(
+            statement("ticks_page"),
+            list(symbols),
+            from_us(low),
+            from_us(until_us),
+            from_us(position[0]),
+            position[1],
+            limit,
+        )
+    return _batch(rows)
+
+
+async def tape(source: PoolOrConnection, symbols: Sequence[str], limit: int = 100) -> dict[str, TickBatch]:
+    """The newest `limit` ticks of each of `symbols`, newest first; a symbol without ticks has an empty batch.
+
+    The number of statements does not depend on the number of symbols.  Raises as `read_ticks`.
+    """
+    if limit < 1:
+        raise MarketDataError(f"limit {limit} is below 1")
+    found = dict.fromkeys(symbols, _batch([]))
+    async with reading(source) as connection:
+        sinces = await _tape_starts(connection, list(found), limit)
+        rows = []
+        if sinces:
+            rows = await connection.fetch(
+                statement("tape"),
+                list(sinces),
+                [from_us(since) for since in sinces.values()],
+                limit,
+                from_us(min(sinces.values())),
+            )
+    first = 0
+    for position in range(1, len(rows) + 1):
+        if position == len(rows) or rows[position][1] != rows[first][1]:
+            found[rows[first][1]] = _batch(rows[first:position])
+            first = position
+    return found
+
+
+async def _page_end(connection: Connection, symbols: Sequence[str], low: int, high: int, limit: int) -> int:
+    """An instant up to which there are `limit` ticks from `low` on, not many more; `high` where there are fewer.
+
+    The minutes' candles tell, so that ticks are read and sorted for one page and not for the whole range.
+    """
+    first_us, last_us = floor_us(low, MINUTE_US), ceil_us(high, MINUTE_US)
+    look_us = _FIRST_LOOK_US
+    while True:
+        look_us *= _FURTHER
+        until_us = min(first_us + look_us, last_us)
+        end_us: int | None = await connection.fetchval(
+            statement("ticks_until"), list(symbols), from_us(first_us), from_us(until_us), limit
+        )
+        if end_us is not None:
+            return min(end_us, high)
+        if until_us >= last_us:
+            return high
+
+
+async def _tape_starts(connection: Connection, symbols: Sequence[str], limit: int) -> dict[str, int]:
+    """Since which minute each symbol that has ticks has its newest `limit`."""
+    starts: dict[str, int] = {}
+    missing = list(symbols)
+    for start_us in looking_back(EARLIEST_US, LATEST_US, _RECENT_US):
+        if not missing:
+            break
+        rows = await connection.fetch(
+            statement("tape_since"),
+            missing,
+            from_us(start_us),
+            from_us(LATEST_US),
+            limit,
+            start_us == EARLIEST_US,
+        )
+        starts |= {row[0]: row[1] for row in rows}
+        missing = [symbol for symbol in missing if symbol not in starts]
+    return starts
+
+
+def _batch(rows: Sequence[Any]) -> TickBatch:
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 9
+    time_us, symbol, seq, price, size, bid, ask, exchange, conditions = columns
+    return TickBatch(
+        np.array(time_us, dtype=np.int64),
+        np.array(symbol, dtype=np.object_),
+        np.array(seq, dtype=np.int64),
+        np.array(price, dtype=np.float64),
+        np.array(size, dtype=np.float64),
+        np.array(bid, dtype=np.float64),
+        np.array(ask, dtype=np.float64),
+        np.array(exchange, dtype=np.object_),
+        np.array(conditions, dtype=np.object_),
+    )
