@@ -45,8 +45,9 @@ async def read_fine(
         if not taken:
             break
         start_us = max(taken[0].time_us, low)
-        found = await _fold(connection, symbol, width_us, taken, start_us, end_us) + found
-        if len(taken) == len(minutes) < missing:
+        older, ticks_gone = await _fold(connection, symbol, width_us, taken, start_us, end_us)
+        found = older + found
+        if ticks_gone or len(taken) == len(minutes) < missing:
             break
         end_us = start_us
         if end_us <= low:
@@ -98,8 +99,8 @@ async def _fold(
     minutes: Sequence[Candle],
     low: int,
     high: int,
-) -> list[Candle]:
-    """The candles of these minutes within [low, high).
+) -> tuple[list[Candle], bool]:
+    """The candles of these minutes within [low, high), and whether their ticks were dropped since (retention).
 
     A minute whose ticks all lie in one candle is that candle, so only the others' ticks are read: a symbol
     that trades now and then costs no look into the ticks of many days.
@@ -115,10 +116,11 @@ async def _fold(
         if floor_us(minute.first_us, width_us) != floor_us(minute.last_us, width_us)
     ]
     if not crowded:
-        return [candle for candle in alone if low <= candle.time_us < high]
+        return [candle for candle in alone if low <= candle.time_us < high], False
     first_us = max(crowded[0].time_us, low)
     last_us = min(crowded[-1].time_us + MINUTE_US, high)
     folded = await fold_ticks(connection, symbol, width_us, first_us, last_us)
     before = [candle for candle in alone if low <= candle.time_us < first_us]
     after = [candle for candle in alone if last_us <= candle.time_us < high]
-    return [*before, *folded, *after]
+    whole = any(low <= minute.time_us and minute.time_us + MINUTE_US <= high for minute in crowded)
+    return [*before, *folded, *after], whole and not folded

@@ -79,7 +79,13 @@ async def read_quotes(
         sides = await _sides(connection, lasts)
         await connection.execute("set local timescaledb.enable_chunk_append = on")
     return [
-        _quote(symbol, candles[symbol], days[symbol].label_us, sides[symbol], previous.get(symbol))
+        _quote(
+            symbol,
+            candles[symbol],
+            days[symbol].label_us,
+            sides.get(symbol, (None, None)),
+            previous.get(symbol),
+        )
         for symbol in sorted(candles)
     ]
 
@@ -168,7 +174,7 @@ async def _previous_closes(connection: Connection, days: Mapping[str, _Day]) -> 
 async def _sides(
     connection: Connection, lasts: Mapping[str, tuple[int, int]]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Bid and ask of the last tick of each symbol, one statement for each day (chunk) that has any."""
+    """Bid and ask of the last tick of each symbol whose ticks are still kept, one statement for each day (chunk) that has any."""
     by_day: defaultdict[int, list[str]] = defaultdict(list)
     for symbol, (time_us, _) in lasts.items():
         by_day[floor_us(time_us, DAY_US)].append(symbol)
