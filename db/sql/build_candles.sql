@@ -1,0 +1,1 @@
+select tickdeck_build_candles_v1($1)

@@ -1,0 +1,24 @@
+-- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both.
+with folded as (
+    select symbol, time_bucket('1 minute', time) as bucket,
+           first(price, (time, seq)) as open, max(price) as high, min(price) as low,
+           last(price, (time, seq)) as close,
+           sum(size) as volume, sum(price * size) as turnover, count(*) as trades,
+           min(time) as first_time, first(seq, (time, seq)) as first_seq,
+           max(time) as last_time, last(seq, (time, seq)) as last_seq
+    from ticks
+    where time >= $1 and time < $2
+    group by 1, 2
+), kept as (
+    select * from candles where interval = '1m' and bucket >= $1 and bucket < $2
+)
+select symbol, '1m', bucket, to_json(k)::text, to_json(f)::text
+from kept k
+full join folded f using (symbol, bucket)
+where k.symbol is null or f.symbol is null
+   or (k.open, k.high, k.low, k.close, k.trades, k.first_time, k.first_seq, k.last_time, k.last_seq)
+      is distinct from
+      (f.open, f.high, f.low, f.close, f.trades, f.first_time, f.first_seq, f.last_time, f.last_seq)
+   or abs(k.volume - f.volume) > 1e-9 * f.volume or abs(k.turnover - f.turnover) > 1e-9 * f.turnover
+order by bucket, symbol
+limit $3
