@@ -37,9 +37,8 @@ class Engine:
 
     async def load(self, position: Position) -> None:
         """Stand anywhere."""
-        await self._source.stop()
         await self.market.load(position)
-        await self._source.start(position)
+        self._source.start(position)
 
     async def stop(self) -> None:
         """End the reading."""

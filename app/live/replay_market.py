@@ -30,6 +30,7 @@ class ReplayMarket:
         """Let the next ticks happen, in (time, seq) order; the position is then that of the last."""
         self.position = Position(int(batch.time_us[-1]), int(batch.seq[-1]))
         self.state.apply(Bars(0, self.position.time_us, tuple(fold_seconds(batch))))
+        self.state.sent_us = None  # a latency against the wall clock means nothing here
         for symbol in self.state.tapes.keys() & self._tapes.keys():
             newest = np.flatnonzero(batch.symbol == symbol)[: -TAPE_LIMIT - 1 : -1]
             if len(newest):

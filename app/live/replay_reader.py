@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from db.quotes import Quote, read_quotes
-from db.ticks_read import read_ticks
-
 from app.live.buckets import local_day
 from app.live.replay_clock import LAST_SEQ, Position, ReplayError
 from db.candles import read_candles, read_candles_at
 from db.market import INTERVAL_SECONDS, Candle, Interval, TickBatch, from_us
 from db.pool import Pool, PoolOrConnection, snapshot
+from db.quotes import Quote, read_quotes
 from db.replay_reads import (
     instruments_of,
     previous_place,
@@ -22,6 +20,7 @@ from db.replay_reads import (
     symbols_with_ticks,
     tick_chunks,
 )
+from db.ticks_read import read_ticks
 
 CANDLES: Final = 500
 
@@ -66,14 +65,17 @@ class ReplayReader:
         self._chunks = await tick_chunks(self._pool, self._start_us, self._end_us + 1)
 
     async def block(self, after: Position, limit: int) -> TickBatch:
-        """The first `limit` ticks after a place; `ReplayError` where ticks there were dropped since `check`."""
-        first_us = max(self._start_us, after.time_us)
+        """About the first `limit` ticks after a place, those of one (time, seq) together; fewer: there are no more.
+
+        Raises `ReplayError` where ticks there were dropped since `check`.
+        """
         async with snapshot(self._pool) as (connection, _):
             ticks = await read_ticks(
-                connection, self._symbols, first_us, self._end_us + 1, after=after, limit=limit
+                connection, self._symbols, self._start_us, self._end_us + 1, after=after, limit=limit
             )
-            reached_us = int(ticks.time_us[-1]) if len(ticks) == limit else self._end_us + 1
-            await self._still_kept(connection, first_us, reached_us)
+            last_us = self._end_us if len(ticks) < limit else int(ticks.time_us[-1])
+            if len(ticks) < limit or self._crosses_chunks(after.time_us, last_us):
+                await self._still_kept(connection, max(self._start_us, after.time_us), last_us)
         return ticks
 
     async def all_at(
@@ -134,9 +136,12 @@ class ReplayReader:
         start_us = time_us - time_us % width_us
         return start_us, start_us + width_us
 
-    async def _still_kept(self, connection: PoolOrConnection, first_us: int, end_us: int) -> None:
-        kept = set(await tick_chunks(connection, first_us, end_us))
-        gone = [c for c in self._chunks if c[1] > first_us and c[0] < end_us and c not in kept]
+    def _crosses_chunks(self, first_us: int, last_us: int) -> bool:
+        return any(first_us < start_us <= last_us for start_us, _ in self._chunks)
+
+    async def _still_kept(self, connection: PoolOrConnection, first_us: int, last_us: int) -> None:
+        kept = set(await tick_chunks(connection, first_us, last_us + 1))
+        gone = [c for c in self._chunks if c[1] > first_us and c[0] <= last_us and c not in kept]
         if gone:
             raise ReplayError(
                 f"the ticks from {iso(gone[0][0])} to {iso(gone[-1][1])} were dropped meanwhile "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -15,9 +14,11 @@ from db.market import TickBatch
 
 BLOCK_TICKS: Final = 8192
 BLOCKS_AHEAD: Final = 3
+FIRST_TICKS: Final = 1024
+"""The first block after a start is small, so that it is there soon; each next one is twice as large."""
 
 ReadBlock: TypeAlias = Callable[[Position, int], Awaitable[TickBatch]]
-"""The first `limit` ticks later than a position up to the replay's end, in (time, seq, symbol) order."""
+"""About the first `limit` ticks after a place, those of one (time, seq) together; fewer: there are no more."""
 
 
 class ReadAhead:
@@ -34,24 +35,29 @@ class ReadAhead:
         self._finished = False
         self._error: Exception | None = None
         self._task: asyncio.Task[None] | None = None
+        self._left: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
 
-    async def start(self, after: Position) -> None:
-        """Forget what was read, and read what comes after `after`."""
-        await self.stop()
-        self._blocks.clear()
+    def start(self, after: Position) -> None:
+        """Forget what was read, and read what comes after `after`.
+
+        A read that is under way is left to end by itself: cancelling it would cost more.
+        """
+        if self._task is not None and not self._task.done():
+            self._left.add(self._task)
+            self._task.add_done_callback(self._left.discard)
+        self._blocks = deque()
         self._used = 0
         self._finished = False
         self._error = None
-        self._task = asyncio.create_task(self._fill(after), name="replay read-ahead")
+        self._task = asyncio.create_task(self._fill(after, self._blocks), name="replay read-ahead")
 
     async def stop(self) -> None:
-        """End the reading task."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        """End the reading; nothing can be taken any more."""
+        self._blocks = deque()
+        async with self._changed:
+            self._changed.notify_all()
+        await asyncio.gather(*self._left, *([] if self._task is None else [self._task]))
 
     @property
     def finished(self) -> bool:
@@ -96,39 +102,30 @@ class ReadAhead:
         if self._error is not None:
             raise self._error
 
-    async def _fill(self, after: Position) -> None:
+    async def _fill(self, after: Position, blocks: deque[TickBatch]) -> None:
+        """Read on as long as `blocks` is what is taken from."""
+        limit = min(FIRST_TICKS, self._block_ticks)
+        more = True
         try:
-            while True:
-                block = await self._read(after, self._block_ticks)
-                more = len(block) >= self._block_ticks
-                if more:  # the last tick's companions at the same place may not have fitted: read all again
-                    whole = _without_last_place(block)
-                    block = whole if len(whole) else await self._widen(after)
+            while more and blocks is self._blocks:
+                block = await self._read(after, limit)
+                more = len(block) >= limit
+                limit = min(limit * 2, self._block_ticks)
                 async with self._changed:
-                    await self._changed.wait_for(lambda: len(self._blocks) < BLOCKS_AHEAD)
-                    if len(block):
-                        self._blocks.append(block)
-                        after = Position(int(block.time_us[-1]), int(block.seq[-1]))
-                    self._finished = not more
-                    self._changed.notify_all()
-                if not more:
-                    return
+                    await self._changed.wait_for(
+                        lambda: len(blocks) < BLOCKS_AHEAD or blocks is not self._blocks
+                    )
+                    if blocks is self._blocks:
+                        if len(block):
+                            blocks.append(block)
+                            after = Position(int(block.time_us[-1]), int(block.seq[-1]))
+                        self._finished = not more
+                        self._changed.notify_all()
         except Exception as exc:  # noqa: BLE001 - handed to whoever takes next
             async with self._changed:
-                self._error = exc
-                self._changed.notify_all()
-
-    async def _widen(self, after: Position) -> TickBatch:
-        """A block larger than the number of symbols that have a tick at the one place it would start with."""
-        limit = self._block_ticks
-        while True:
-            limit *= 2
-            block = await self._read(after, limit)
-            if len(block) < limit:
-                return block
-            whole = _without_last_place(block)
-            if len(whole):
-                return whole
+                if blocks is self._blocks:
+                    self._error = exc
+                    self._changed.notify_all()
 
 
 def _after(block: TickBatch, upto: Position, start: int) -> int:
@@ -144,13 +141,6 @@ def _with_ties(block: TickBatch, end: int) -> int:
     while end < len(block) and _same_place(block, end - 1, end):
         end += 1
     return min(end, len(block))
-
-
-def _without_last_place(block: TickBatch) -> TickBatch:
-    end = len(block) - 1
-    while end > 0 and _same_place(block, end - 1, end):
-        end -= 1
-    return block.take(slice(0, end))
 
 
 def _same_place(block: TickBatch, one: int, other: int) -> bool:
