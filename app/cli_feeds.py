@@ -82,6 +82,7 @@ def load(
     from feeds.registering import Registrar, parse_venue  # noqa: PLC0415
     from feeds.rejects import RejectsFile  # noqa: PLC0415
     from feeds.run import run_feed  # noqa: PLC0415
+    from feeds.writer import BULK  # noqa: PLC0415
 
     options = _options(columns, delimiter, time_zone, time_unit, symbol, header)
     venue = parse_venue(exchange, exchange_timezone)
@@ -93,7 +94,9 @@ def load(
         writer: list[FeedWriter] = []
         began = time.perf_counter()
         async with load_bar(errors, feed, writer):
-            counters = await run_feed(feed, pool, rejects, prepare=registrar.see, watch=writer.append)
+            counters = await run_feed(
+                feed, pool, rejects, limits=BULK, prepare=registrar.see, watch=writer.append
+            )
         seconds = time.perf_counter() - began
         assumptions = {each.file: each.facts.assumptions() for each in feed.readers if each.facts is not None}
         return Summary(counters, seconds, rejects, registrar, assumptions)
@@ -182,6 +185,10 @@ def walk(
     from feeds.random_walk import RandomWalk  # noqa: PLC0415
     from feeds.rejects import RejectsFile  # noqa: PLC0415
     from feeds.run import run_feed  # noqa: PLC0415
+    from feeds.writer import BULK  # noqa: PLC0415
+
+    def now_us() -> int:
+        return time.time_ns() // 1000
 
     duration_us = _duration_us(duration)
     given_us = _start_us(start)
@@ -189,24 +196,28 @@ def walk(
     rejects = RejectsFile(rejects_path(None, [Path("walk")]))
     if clock.speed is None and duration_us is None:
         raise ConfigurationError("--speed max needs a --duration: the walk has no end of its own")
+    if clock.speed != 1 and given_us is None:
+        raise ConfigurationError("--speed needs a --start: from now on, ticks would be dated in the future")
 
     def walk_of(resume: dict[str, tuple[int, float]], start_us: int) -> RandomWalk:
         return RandomWalk(
-            clock, start_us, symbols=symbols, rate=rate, seed=seed, backfill=history, resume=resume,
-            duration_us=duration_us,
+            clock, start_us, symbols=symbols, rate=rate, seed=seed, resume=resume, duration_us=duration_us,
+            wall_us=None if given_us else now_us,
         )  # fmt: skip
 
     walk_of({}, 0)  # wrong options are told before a database is started
 
-    async def work(pool: Pool) -> Counters:
-        start_us = given_us or time.time_ns() // 1000
+    async def work(pool: Pool) -> None:
+        start_us = given_us or now_us()
         names = [each.symbol for each in walk_of({}, 0).instruments()]
         stored = {each.symbol: (each.last_us, each.last) for each in await read_quotes(pool, names)}
         # Where the walk is dated before what is stored there is nothing to go on from.
-        resume = stored if all(time_us < start_us for time_us, _ in stored.values()) and history else {}
-        feed = walk_of(resume, start_us)
+        follows = history and all(time_us < start_us for time_us, _ in stored.values())
+        feed = walk_of(stored if follows else {}, start_us)
         await upsert_instruments(pool, feed.instruments())
-        return await run_feed(feed, pool, rejects, watch=writers.append)
+        if follows:
+            await run_feed(feed.past(), pool, rejects, limits=BULK, watch=writers.append)
+        await run_feed(feed, pool, rejects, watch=writers.append)
 
     writers: list[FeedWriter] = []
     try:
@@ -239,11 +250,12 @@ def _options(
 
 
 def _say(writers: list[FeedWriter], rejected: int, path: Path) -> None:
-    """What a feed that has ended did."""
-    for writer in writers:
-        counters = writer.counters
+    """What the feeds that have ended did."""
+    if writers:
+        stored = sum(writer.counters.stored for writer in writers)
+        already = sum(writer.counters.already for writer in writers)
         errors.print(
-            f"stored {counters.stored:,}, already there {counters.already:,}, rejected {rejected:,}"
+            f"stored {stored:,}, already there {already:,}, rejected {rejected:,}"
             + (f" (in {path})" if rejected else ""),
             highlight=False,
             markup=False,

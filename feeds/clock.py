@@ -46,9 +46,9 @@ class PacedClock:
         self._sleep = sleep
         self._started = monotonic()
 
-    def start(self) -> None:
-        """Set market time to zero."""
-        self._started = self._monotonic()
+    def start(self, passed_us: int = 0) -> None:
+        """Set market time to `passed_us`."""
+        self._started = self._monotonic() - passed_us / 1_000_000 / (self.speed or 1.0)
 
     def passed_us(self) -> int | None:
         """Market time since the start; None where nothing is paced, so everything is due."""

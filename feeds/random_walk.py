@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -27,8 +27,9 @@ class RandomWalk:
     """A walk of `symbols` symbols at `rate` ticks a second on average, from `start_us` (µs since the epoch) on.
 
     The same symbols, rate, seed, start and `resume` give the same ticks, at whatever speed they are paced.
-    With `backfill` the time before `start_us` is filled first, after the newest of `resume` only.
     `resume`: symbol to its last (time_us, price), from where the walk goes on.  Ends after `duration_us`.
+    `wall_us` (µs since the epoch) is the time of day the ticks keep to: what was missed before the feed came to
+    run comes at once.  Without it the first tick is due when the feed starts.
     """
 
     kind = "walk"
@@ -42,9 +43,9 @@ class RandomWalk:
         symbols: int = 100,
         rate: float = 1000.0,
         seed: int = 7,
-        backfill: bool = False,
         resume: dict[str, tuple[int, float]] | None = None,
         duration_us: int | None = None,
+        wall_us: Callable[[], int] | None = None,
     ) -> None:
         if not 1 <= symbols <= MOST:
             raise ConfigurationError(f"--symbols {symbols}: 1 to {MOST:,} are possible")
@@ -56,7 +57,7 @@ class RandomWalk:
         self._start_us = start_us
         self._rate = rate
         self._duration_us = duration_us
-        self._backfill = backfill
+        self._wall_us = wall_us
         self._since_us = 0
         self._market = Market(symbols, seed)
         if resume:
@@ -71,14 +72,13 @@ class RandomWalk:
             for symbol, name in zip(symbols, self._market.names, strict=True)
         ]
 
+    def past(self) -> WalkPast:
+        """The time before the start, after the newest of `resume`: to be stored before the walk itself."""
+        return WalkPast(history(self._market, self._start_us, since_us=self._since_us))
+
     async def batches(self) -> AsyncIterator[FeedBatch]:
-        """Yield the past, if asked for, then ticks when they are due."""
-        if self._backfill:
-            async for batch in ahead(
-                map(FeedBatch, history(self._market, self._start_us, since_us=self._since_us))
-            ):
-                yield batch
-        self._clock.start()
+        """Yield ticks when they are due."""
+        self._clock.start(0 if self._wall_us is None else self._wall_us() - self._start_us)
         async for chunk in ahead(map(FeedBatch, self.chunks())):
             done = 0
             due_us = chunk.ticks.time_us - self._start_us
@@ -105,3 +105,18 @@ class RandomWalk:
                 yield self._market.span(self._start_us + passed_us, length_us, count)
             made += count
             passed_us += length_us
+
+
+class WalkPast:
+    """The past of a random walk, as a feed that ends."""
+
+    kind = "walk"
+    name = "random walk, past"
+
+    def __init__(self, ticks: Iterator[TickBatch]) -> None:
+        self._ticks = ticks
+
+    async def batches(self) -> AsyncIterator[FeedBatch]:
+        """Yield all of it, as fast as it is taken."""
+        async for batch in ahead(map(FeedBatch, self._ticks)):
+            yield batch

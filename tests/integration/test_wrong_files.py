@@ -198,6 +198,7 @@ def test_what_is_only_unusual_is_read(tickdeck: Tickdeck, tmp_path: Path, name: 
         (["feed", "walk", "--symbols", "0"], "--symbols 0"),
         (["feed", "walk", "--duration", "soon"], "--duration 'soon'"),
         (["feed", "walk", "--speed", "max"], "--speed max needs a --duration"),
+        (["feed", "walk", "--speed", "10"], "--speed needs a --start"),
         (["feed", "walk", "--start", "2024-03-08"], "--start '2024-03-08'"),
     ],
 )
