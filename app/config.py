@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.live.replay_settings import ReplaySettings
 from app.live.settings import LiveSettings
 from db.config import DatabaseSettings
 
@@ -50,3 +51,4 @@ class Settings:
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     live: LiveSettings = field(default_factory=LiveSettings)
+    replay: ReplaySettings = field(default_factory=ReplaySettings)

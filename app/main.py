@@ -10,12 +10,13 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from app.config import Settings
-from app.live import push
+from app.live import push, replay_routes
 from app.live.hub import Hub
+from app.live.replay_rooms import Rooms
 from app.ui.page import build_page
 from app.web import Guard, content_security_policy
 from db.instruments import Instrument
-from db.pool import open_pool
+from db.pool import Pool, open_pool
 
 
 @asynccontextmanager
@@ -33,18 +34,22 @@ async def create_app(settings: Settings, url: str, *, database: str = "") -> Asy
         statement_timeout_s=settings.database.statement_timeout_s,
     )
     try:
-        async with Hub(url, pool, settings.live, database=database) as hub:
-            yield _application(settings, hub)
+        async with (
+            Hub(url, pool, settings.live, database=database) as hub,
+            Rooms(hub, pool, settings.replay, database=database) as rooms,
+        ):
+            yield _application(settings, pool, hub, rooms)
     finally:
         async with asyncio.timeout(5):
             await pool.close()
 
 
-def _application(settings: Settings, hub: Hub) -> FastAPI:
+def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms) -> FastAPI:
     """Every route; Dash is last, because its catch-all answers what no other route does."""
     app = FastAPI(title="Tickdeck", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.hub = hub
-    app.include_router(push.router(hub))
+    app.include_router(push.router(rooms))
+    app.include_router(replay_routes.routes(pool))
 
     async def instrument_of(symbol: str) -> Instrument | None:
         return hub.state.instruments.get(symbol)

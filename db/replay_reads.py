@@ -101,10 +101,8 @@ async def tick_chunks(source: PoolOrConnection, start_us: int, end_us: int) -> l
     return [(row[0], row[1]) for row in rows]
 
 
-async def data_days(
-    source: PoolOrConnection, instruments: Sequence[Instrument], *, end_us: int | None = None
-) -> list[DataDay]:
-    """The days of each instrument's own zone that start before `end_us` and have ticks, oldest first.
+async def data_days(source: PoolOrConnection, instruments: Sequence[Instrument]) -> list[DataDay]:
+    """The days, of each instrument's own zone, that have ticks, oldest first.
 
     Read from day candles, never from ticks.
     """
@@ -112,7 +110,7 @@ async def data_days(
     async with reading(source) as connection:
         for each in instruments:
             zone = TradingCalendar(None, each.timezone)
-            for candle in await read_candles(connection, each.symbol, "1d", end_us=end_us, limit=MOST_DAYS):
+            for candle in await read_candles(connection, each.symbol, "1d", limit=MOST_DAYS):
                 day = zone.day(candle.time_us)
                 ticks, volume = totals.get(day, (0, 0.0))
                 totals[day] = (ticks + candle.trades, volume + candle.volume)

@@ -1,0 +1,70 @@
+"""What the page asks over HTTP about replays: on which days there are ticks, and when a market trades."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Query
+
+from app.live.replay_asked import parse_instant, parse_symbols
+from app.live.replay_open import calendar_of
+from db.errors import TickdeckError
+from db.pool import Pool
+from db.replay_reads import data_days, instruments_of
+
+MOST_RANGE_US: Final = 40 * 366 * 86_400_000_000
+
+Instant = Annotated[str, Query(description="ISO 8601 with a zone")]
+
+
+def routes(pool: Pool) -> APIRouter:
+    """`/api/replay/days` and `/api/sessions`."""
+    router = APIRouter(tags=["replay"])
+
+    @router.get("/api/replay/days")
+    async def days(
+        symbols: Annotated[str, Query(description="separated by commas")],
+        until: Annotated[str | None, Query(description="leave out days that end later; ISO 8601")] = None,
+    ) -> list[dict[str, Any]]:
+        """The days with ticks, oldest first: `{"day", "ticks", "volume"}` of all symbols together.
+
+        A page in a replay passes its clock as `until`, so that later days stay unknown to it.
+        """
+        try:
+            instruments = await instruments_of(pool, parse_symbols(symbols))
+            end_us = None if until is None else parse_instant(until, "until")
+            found = await data_days(pool, instruments)
+            calendar = await asyncio.to_thread(calendar_of, instruments[0])
+        except TickdeckError as exc:
+            raise HTTPException(422, str(exc)) from exc
+        return [
+            {"day": each.day.isoformat(), "ticks": each.ticks, "volume": each.volume}
+            for each in found
+            if end_us is None or calendar.day_bounds(each.day)[1] <= end_us
+        ]
+
+    @router.get("/api/sessions")
+    async def sessions(symbol: str, start: Instant, end: Instant) -> list[dict[str, Any]]:
+        """The trading sessions of a symbol's exchange that meet `[start, end)`: no market data, the calendar only."""
+        try:
+            (instrument,) = await instruments_of(pool, [symbol])
+            start_us, end_us = parse_instant(start, "start"), parse_instant(end, "end")
+            calendar = await asyncio.to_thread(calendar_of, instrument)
+            if calendar.exchange is None:
+                return []  # around the clock: nothing to tell apart
+            if end_us - start_us > MOST_RANGE_US:
+                start_us = end_us - MOST_RANGE_US
+            found = await asyncio.to_thread(calendar.sessions, start_us, end_us)
+        except TickdeckError as exc:
+            raise HTTPException(422, str(exc)) from exc
+        return [
+            {
+                "date": each.date.isoformat(),
+                "hours": [[opened // 1000, closed // 1000] for opened, closed in each.hours()],
+                "half": each.half_day,
+            }
+            for each in found
+        ]
+
+    return router
