@@ -50,7 +50,7 @@ select 'grant', t.name, r.rolname::text, string_agg(lower(g.privilege_type), ', 
 from tables t
 cross join lateral aclexplode(t.relacl) g
 join pg_roles r on r.oid = g.grantee
-where r.rolname like 'tickdeck\_%'
+where r.rolname in ('tickdeck_reader', 'tickdeck_writer')
 group by t.name, r.rolname
 union all
 select 'grant', p.proname::text, coalesce(r.rolname::text, 'public'),
@@ -59,6 +59,6 @@ from pg_proc p
 cross join lateral aclexplode(p.proacl) g
 left join pg_roles r on r.oid = g.grantee
 where p.pronamespace = 'public'::regnamespace and p.proname like 'tickdeck\_%'
-  and (g.grantee = 0 or r.rolname like 'tickdeck\_%')
+  and (g.grantee = 0 or r.rolname in ('tickdeck_reader', 'tickdeck_writer'))
 group by p.proname, r.rolname
 order by 1, 2, 3;
