@@ -16,7 +16,7 @@ from db.errors import UnknownSymbolError
 from db.instruments import Instrument, list_instruments
 from db.market import TickBatch, from_us
 from db.pool import PoolOrConnection, translate
-from db.reading import LATEST_US, MINUTE_US, floor_us, reading
+from db.reading import LATEST_US, MAX_SEQ, MINUTE_US, floor_us, reading
 from db.sessions import TradingCalendar
 from db.statements import statement
 
@@ -68,7 +68,7 @@ async def previous_place(
 ) -> tuple[int, int] | None:
     """The place of the last tick of any of `symbols` before `before`; None where there is none."""
     time_us, seq = before
-    upto = (time_us, seq - 1)
+    upto = (time_us, seq - 1) if seq > -MAX_SEQ - 1 else (time_us - 1, MAX_SEQ)
     async with reading(source) as connection:
         batches = [await read_ticks_before(connection, symbol, upto, 1) for symbol in symbols]
     return max(((int(b.time_us[0]), int(b.seq[0])) for b in batches if len(b)), default=None)
