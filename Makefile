@@ -22,7 +22,7 @@ test: $(DEV)        ## every test
 	$(VENV)/bin/pytest $(ARGS)
 
 test-container: $(DEV) ## the tests of the database, in a container
-	TICKDECK_TEST_DB=container $(VENV)/bin/pytest tests/integration tests/acceptance $(ARGS)
+	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore-glob='*/test_embedded*' tests/integration tests/acceptance $(ARGS)
 
 check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/ruff check .
