@@ -24,17 +24,11 @@ declare
     _lowest bigint;
     _highest bigint;
     _seqs bigint[];         -- in order, each once; null where `seq - _lowest` fits
-    _first_us bigint;
-    _last_us bigint;
     _tell boolean;
     _step bigint;
     _open_hour timestamptz;
 begin
-    select count(*), min(seq), max(seq),
-           _timescaledb_functions.to_unix_microseconds(min(time)),
-           _timescaledb_functions.to_unix_microseconds(max(time))
-    into _ticks, _lowest, _highest, _first_us, _last_us
-    from new_ticks;
+    select count(*), min(seq), max(seq) into _ticks, _lowest, _highest from new_ticks;
     if _ticks = 0 then
         return null;
     end if;
@@ -144,8 +138,10 @@ begin
     ), messages as (
         select concat(_head, ',"bars":[[', string_agg(bar, '],['), ']]}') as message from parts group by part
         union all
-        select concat(_head, ',"reload":[', _first_us, ',', _last_us, ']}')
-        where not _tell or (select count(*) > 500 from bars)
+        select concat(_head, ',"reload":[', min(minute * 60000000 + (first_k >> _rank_bits)), ',',
+                      max(minute * 60000000 + (last_k >> _rank_bits)), ']}')
+        from minutes
+        having not _tell or (select count(*) > 500 from bars)
     )
     select count(pg_notify('tickdeck_v1', message)) into _ticks from messages;
     return null;

@@ -1,0 +1,35 @@
+"""`tickdeck bench`: measure on this machine; every figure is a ratio inside one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import typer
+from rich.console import Console
+
+from app.database import database
+from app.progress import progress_bar
+from db.config import DatabaseSettings
+
+app = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+DAY: Final = Path("../shared/data/us-equities-2013-10-07-trades.csv.gz")
+
+AS_JSON = typer.Option(False, "--json", help="One JSON object instead of a table.")
+
+
+@app.command()
+def ingest(
+    as_json: bool = AS_JSON,
+    day: Path = typer.Option(
+        DAY, "--day", envvar="TICKDECK_BENCH_DAY", help="A file of real trades, if there."
+    ),
+    rounds: int = typer.Option(5, "--rounds", min=1, help="Rounds of each case."),
+) -> None:
+    """Ticks a second of the whole write path against a bare COPY of the same rows."""
+    from bench.ingest import run  # noqa: PLC0415 - start-up time of the other commands
+
+    with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
+        run(url, as_json=as_json, day=day if day.exists() else None, rounds=rounds)

@@ -1,0 +1,163 @@
+"""`tickdeck bench ingest`: ticks/s of the whole write path against a bare COPY of the same rows.
+
+The whole path is `TickStore.write`: validation, duplicates, candles, messages.  The bare COPY is the same binary
+stream from the same encoder into the same hypertable with the same unique index and nothing else.  Both are
+timed from the batch in memory to the commit, by turns, on the same ticks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from bench.ingest_ticks import made_up, real_day
+from bench.machine import machine
+from bench.report import Row, report
+from bench.scratch import scratch_database
+from db.copy_binary import COLUMNS, encode_ticks
+from db.market import TickBatch, from_us
+from db.pool import Pool, open_pool
+from db.ticks import TickStore
+from db.url import libpq_url
+
+ROUNDS: Final = 5
+BATCHES: Final = (100, 1_000, 10_000)
+TICKS: Final = {100: 10_000, 1_000: 40_000, 10_000: 80_000}
+"""How many ticks one round stores at each size of batch."""
+HERE: Final = Path(__file__).parent
+
+Write = Callable[[TickBatch], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Case:
+    ticks: str
+    symbols: int
+    batch: int
+    writers: int
+
+
+def run(url: str, *, as_json: bool, day: Path | None = None, rounds: int = ROUNDS) -> list[Row]:
+    """Measure on the server at `url`, in a database that is dropped again; print and return the rows.
+
+    `day`: a file of real trades; without it those rows are left out.
+    """
+    with scratch_database(url) as scratch:
+        facts = machine(scratch)
+        rows = asyncio.run(_measure(scratch, day, rounds, community=facts["edition"] == "timescale"))
+    report("ingest", facts, rows, as_json=as_json)
+    return rows
+
+
+async def _measure(url: str, day: Path | None, rounds: int, *, community: bool) -> list[Row]:
+    admin = await asyncpg.connect(libpq_url(url))
+    await admin.execute((HERE / "ingest.sql").read_text(encoding="utf-8"))
+    pool = await open_pool(url, role="writer", size=4)
+    bare = await asyncpg.create_pool(libpq_url(url), min_size=4, max_size=4)
+    try:
+        cases = [
+            Case("made up", symbols, batch, writers)
+            for symbols in (100, 5_000)
+            for writers in (1, 4)
+            for batch in BATCHES
+        ]
+        real = None
+        if day is not None:
+            cases += [Case("real day", 4, batch, 1) for batch in BATCHES]
+            real = real_day(day, max(TICKS.values()) + max(BATCHES))
+        whole, plain = _whole_path(pool), _bare_copy(bare)
+        rows = [await _compare(admin, case, real, rounds, whole, plain) for case in cases]
+        if community:
+            await admin.execute((HERE / "ingest_aggregate.sql").read_text(encoding="utf-8"))
+            for batch in BATCHES[1:]:
+                case = Case("made up", 100, batch, 1)
+                row = await _compare(admin, case, real, rounds, _aggregated(bare), plain)
+                rows.append(row | {"path": "continuous aggregate, refreshed each batch"})
+    finally:
+        await pool.close()
+        await bare.close()
+        await admin.close()
+    return rows
+
+
+async def _compare(
+    admin: asyncpg.Connection, case: Case, real: TickBatch | None, rounds: int, path: Write, bare: Write
+) -> Row:
+    rates: dict[Write, list[float]] = {path: [], bare: []}
+    for number in range(rounds + 1):
+        ticks = TICKS[case.batch] + case.batch
+        if case.ticks == "real day" and real is not None:
+            offered = real.take(slice(0, ticks))
+        else:
+            offered = made_up(ticks, case.symbols, seed=number)
+        batches = [*offered.chunks(case.batch)]
+        for write in (path, bare) if number % 2 else (bare, path):
+            await admin.execute("truncate ticks, candles, stale_hours, bare_ticks")
+            await write(batches[0])  # makes the chunks, once a day
+            seconds = await _timed(write, batches[1:], case.writers)
+            if number:  # the round before the first warms up
+                rates[write].append((len(offered) - case.batch) / seconds)
+    ratios = sorted(whole / plain for whole, plain in zip(rates[path], rates[bare], strict=True))
+    return {
+        "ticks": case.ticks,
+        "symbols": case.symbols,
+        "batch": case.batch,
+        "writers": case.writers,
+        "path": "tickdeck",
+        "ticks_per_s": round(statistics.median(rates[path])),
+        "baseline": "bare COPY",
+        "baseline_ticks_per_s": round(statistics.median(rates[bare])),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_low": round(ratios[0], 3),
+        "ratio_high": round(ratios[-1], 3),
+    }
+
+
+async def _timed(write: Write, batches: Sequence[TickBatch], writers: int) -> float:
+    """Seconds until `writers` at once have written all the batches, each taking every so many-th."""
+
+    async def writer(number: int) -> None:
+        for batch in batches[number::writers]:
+            await write(batch)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(writer(number) for number in range(writers)))
+    return time.perf_counter() - started
+
+
+def _whole_path(pool: Pool) -> Write:
+    return TickStore(pool).write
+
+
+def _bare_copy(pool: asyncpg.Pool) -> Write:
+    async def pieces(batch: TickBatch) -> AsyncIterator[bytes]:
+        for piece in encode_ticks(batch):
+            yield piece
+
+    async def write(batch: TickBatch) -> Any:
+        return await pool.copy_to_table("bare_ticks", source=pieces(batch), columns=COLUMNS, format="binary")
+
+    return write
+
+
+def _aggregated(pool: asyncpg.Pool) -> Write:
+    copy = _bare_copy(pool)
+    minute_us = 60_000_000
+
+    async def write(batch: TickBatch) -> None:
+        await copy(batch)
+        first_us, last_us = int(batch.time_us.min()), int(batch.time_us.max())
+        await pool.execute(
+            "call refresh_continuous_aggregate('bare_candles', $1::timestamptz, $2::timestamptz)",
+            from_us(first_us - first_us % minute_us),
+            from_us(last_us - last_us % minute_us + minute_us),
+        )
+
+    return write
