@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,4 +73,9 @@ def rejects_path(given: Path | None, files: Sequence[Path]) -> Path:
         return given
     stem = re.sub(r"[^\w.-]+", "_", files[0].name.split(".")[0]) if files else "feed"
     folder = (DatabaseSettings().data_dir or default_data_dir()) / "rejects"
-    return folder / f"{stem}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.csv"
+    name = f"{stem}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+    return next(
+        path
+        for number in count(1)
+        if not (path := folder / f"{name}{f'-{number}' if number > 1 else ''}.csv").exists()
+    )

@@ -5,6 +5,7 @@ The day candles of a symbol follow its time zone, so it is better known early th
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -61,8 +62,10 @@ def _zone_of(exchange: str) -> str:
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     try:
-        # A short range: the calendar is computed day by day, and only its zone is asked for.
-        calendar = exchange_calendars.get_calendar(exchange, start="2024-01-01", end="2024-02-01")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the library's own use of pandas
+            # A short range: the calendar is computed day by day, and only its zone is asked for.
+            calendar = exchange_calendars.get_calendar(exchange, start="2024-01-01", end="2024-02-01")
     except InvalidCalendarName as exc:
         raise ConfigurationError(
             f"--exchange {exchange!r} is unknown: give an ISO 10383 code such as XNYS, or none"
