@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from app import cli_db, cli_feeds, cli_replay, cli_upkeep
+from app import cli_bench, cli_db, cli_feeds, cli_replay, cli_upkeep
 from db.errors import TickdeckError
 
 app = typer.Typer(
@@ -24,9 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli_upkeep.add_to(cli_db.app)
-cli_upkeep.add_to(cli_db.app)
 app.add_typer(cli_db.app, name="db")
-cli_feeds.register(app)
+app.add_typer(cli_bench.app, name="bench")
 cli_feeds.register(app)
 cli_replay.register(app)
 errors = Console(stderr=True, soft_wrap=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from app import api
 from app.config import Settings
 from app.live import push, replay_routes
 from app.live.hub import Hub
@@ -17,6 +19,8 @@ from app.ui.page import build_page
 from app.web import Guard, content_security_policy
 from db.instruments import Instrument
 from db.pool import Pool, open_pool
+from db.retention import Retention
+from db.rollup import Builder
 
 
 @asynccontextmanager
@@ -37,11 +41,24 @@ async def create_app(settings: Settings, url: str, *, database: str = "") -> Asy
         async with (
             Hub(url, pool, settings.live, database=database) as hub,
             Rooms(hub, pool, settings.replay, database=database) as rooms,
+            _beside(Builder(pool).run(), Retention(url, settings.database).run()),
         ):
             yield _application(settings, pool, hub, rooms)
     finally:
         async with asyncio.timeout(5):
             await pool.close()
+
+
+@asynccontextmanager
+async def _beside(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the loops until the block ends."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms) -> FastAPI:
@@ -50,6 +67,7 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms) -> Fast
     app.state.hub = hub
     app.include_router(push.router(rooms))
     app.include_router(replay_routes.routes(pool))
+    app.include_router(api.router(lambda: pool, hub.health, hub.metrics.registry))
 
     async def instrument_of(symbol: str) -> Instrument | None:
         return hub.state.instruments.get(symbol)

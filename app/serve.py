@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -86,6 +87,9 @@ async def serve_until_stopped(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
+        # What start-up made stays: the collector need not look at it in the middle of a frame, or at the end.
+        gc.collect()
+        gc.freeze()
         telling = loop.create_task(_tell(app.state.hub, address(sock), on_live))
         try:
             await server.serve(sockets=[sock])

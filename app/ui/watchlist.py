@@ -51,7 +51,7 @@ def columns() -> list[dict[str, Any]]:
             cellClassRules={"went-up": "params.data.went > 0", "went-down": "params.data.went < 0"},
         ),
         number_column("change", "Chg", 62, "tickdeckChange", cellClassRules=CHANGE_CLASSES),
-        number_column("change_pct", "Chg %", 62, "tickdeckPercent", cellClassRules=CHANGE_CLASSES),
+        number_column("change_pct", "Chg %", 68, "tickdeckPercent", cellClassRules=CHANGE_CLASSES),
         number_column("bid", "Bid", 70, "tickdeckPrice"),
         number_column("ask", "Ask", 70, "tickdeckPrice"),
         number_column("volume", "Volume", 64, "tickdeckAmount"),
