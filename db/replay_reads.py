@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from db.candles import read_candles
+from db.candles import read_candles, read_candles_at
 from db.errors import UnknownSymbolError
 from db.instruments import Instrument, list_instruments
-from db.market import TickBatch, from_us
+from db.market import Candle, TickBatch, from_us
 from db.pool import PoolOrConnection, translate
 from db.reading import LATEST_US, MAX_SEQ, MINUTE_US, floor_us, reading
 from db.sessions import TradingCalendar
 from db.statements import statement
 
 MOST_DAYS = 20_000
+MOST_MINUTES = 25 * 60
 
 
 class DataDay(NamedTuple):
@@ -115,6 +116,25 @@ async def data_days(source: PoolOrConnection, instruments: Sequence[Instrument])
                 ticks, volume = totals.get(day, (0, 0.0))
                 totals[day] = (ticks + candle.trades, volume + candle.volume)
     return [DataDay(day, *totals[day]) for day in sorted(totals)]
+
+
+async def read_regular_day(
+    source: PoolOrConnection, symbol: str, calendar: TradingCalendar, at_us: int
+) -> Candle | None:
+    """One candle of all ticks in regular hours of the day of `at_us`, up to that instant; None where there are none.
+
+    Opens and closes stand on whole minutes, so whole minutes fold.
+    """
+    start_us, _ = calendar.day_bounds(calendar.day(at_us))
+    hours = calendar.regular_hours(start_us, at_us + 1)
+    candles = await read_candles_at(
+        source, symbol, "1m", at=(at_us, MAX_SEQ), start_us=start_us, limit=MOST_MINUTES
+    )
+    found: Candle | None = None
+    for candle in candles:
+        if any(opened <= candle.time_us < closed for opened, closed in hours):
+            found = candle.at(start_us) if found is None else found.merge(candle)
+    return found
 
 
 def _batch(symbol: str, rows: Sequence[Any]) -> TickBatch:

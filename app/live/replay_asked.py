@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from app.live.replay_clock import ReplayError
@@ -11,6 +11,8 @@ from db.market import MAX_TIME_US, MIN_TIME_US, to_us
 
 MOST_SYMBOLS: Final = 50
 MOST_STEPS: Final = 1_000
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2199, 12, 31)
 
 _Kind = TypeVar("_Kind", str, int)
 
@@ -33,6 +35,17 @@ def parse_instant(value: object, name: str) -> int:
     if not MIN_TIME_US <= time_us < MAX_TIME_US:
         raise ReplayError(f"{name}: {value!r} is not between 1970 and 2200")
     return time_us
+
+
+def parse_day(value: object) -> date:
+    """A calendar day, `2013-10-07`; `ReplayError` otherwise."""
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
+        raise ReplayError(f"day: {value!r} is no day between 1970 and 2199; write it as 2013-10-07")
+    return day
 
 
 def parse_symbols(value: object) -> list[str]:

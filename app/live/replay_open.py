@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from app.live.replay import Player
-from app.live.replay_asked import parse_instant, parse_symbols
+from app.live.replay_asked import parse_day, parse_instant, parse_symbols
 from app.live.replay_clock import parse_speed
 from app.live.replay_profile import Profile, read_profile
 from db.instruments import Instrument
@@ -26,15 +27,17 @@ class Asked:
     end_us: int | None
     at_us: int | None
     speed: float
+    day: date | None = None
 
     @classmethod
     def parse(cls, asked: Mapping[str, Any]) -> Asked:
-        """Read `{"symbols", "from", "to", "at", "speed"}`; all but the symbols and one of from and at may lack."""
+        """Read `{"symbols", "day", "from", "to", "at", "speed"}`: the symbols and one of day, from and at at least."""
         times = {
             name: None if asked.get(name) is None else parse_instant(asked[name], name)
             for name in ("from", "to", "at")
         }
-        if times["from"] is None and times["at"] is None:
+        day = None if asked.get("day") is None else parse_day(asked["day"])
+        if times["from"] is None and times["at"] is None and day is None:
             parse_instant(None, "from")
         return cls(
             parse_symbols(asked.get("symbols")),
@@ -42,6 +45,7 @@ class Asked:
             times["to"],
             times["at"],
             parse_speed(asked.get("speed", 1)),
+            day,
         )
 
 
@@ -63,10 +67,10 @@ async def open_replay(pool: Pool, asked: Asked, *, on_change: Callable[[], None]
     """
     instruments = await instruments_of(pool, asked.symbols)
     calendar = await asyncio.to_thread(calendar_of, instruments[0])
-    start_us, end_us = await asyncio.to_thread(_range, calendar, asked)
+    start_us, end_us, at_us = await asyncio.to_thread(_range, calendar, asked)
     player = Player(pool, instruments, start_us, end_us, speed=asked.speed, on_change=on_change)
     try:
-        await player.open(asked.at_us)
+        await player.open(at_us)
         profile = await read_profile(pool, asked.symbols, start_us, end_us)
         sessions = await asyncio.to_thread(calendar.sessions, start_us, end_us)
     except BaseException:
@@ -80,14 +84,19 @@ def calendar_of(instrument: Instrument) -> TradingCalendar:
     return TradingCalendar(instrument.exchange, instrument.timezone)
 
 
-def _range(calendar: TradingCalendar, asked: Asked) -> tuple[int, int]:
-    start_us = asked.start_us
+def _range(calendar: TradingCalendar, asked: Asked) -> tuple[int, int, int]:
+    """Start, end and first instant, each as asked for or else from the trading day; a day opens at its open."""
+    start_us, end_us, at_us = asked.start_us, asked.end_us, asked.at_us
+    if asked.day is not None:
+        day = asked.day
+        session = calendar.session_of_day(day)
+        if at_us is None and start_us is None and session is not None:
+            at_us = session.open_us
+    else:
+        day = calendar.day(at_us if at_us is not None else start_us or 0)
+    first_us, last_us = calendar.trading_day(day)
     if start_us is None:
-        at_us = asked.at_us or 0
-        start_us = calendar.trading_day(calendar.day(at_us))[0]
-        start_us = min(start_us, at_us)
-    end_us = asked.end_us
+        start_us = first_us if at_us is None else min(first_us, at_us)
     if end_us is None:
-        day = calendar.day(start_us if asked.at_us is None else asked.at_us)
-        end_us = max(calendar.trading_day(day)[1], start_us + 1, asked.at_us or 0)
-    return start_us, end_us
+        end_us = max(last_us, start_us + 1, at_us or 0)
+    return start_us, end_us, start_us if at_us is None else at_us

@@ -11,7 +11,7 @@ from app.live.replay_asked import parse_instant, parse_symbols
 from app.live.replay_open import calendar_of
 from db.errors import TickdeckError
 from db.pool import Pool
-from db.replay_reads import data_days, instruments_of
+from db.replay_reads import data_days, instruments_of, read_regular_day
 
 MOST_RANGE_US: Final = 40 * 366 * 86_400_000_000
 
@@ -66,5 +66,31 @@ def routes(pool: Pool) -> APIRouter:
             }
             for each in found
         ]
+
+    @router.get("/api/day")
+    async def day(
+        symbol: str,
+        at: Annotated[int, Query(description="ms since the epoch: as if nothing had happened later")],
+    ) -> dict[str, Any]:
+        """The regular hours of the trading day at an instant, of the ticks up to it; `trades` 0: none yet."""
+        try:
+            (instrument,) = await instruments_of(pool, [symbol])
+            at_us = parse_instant(at, "at") + 999
+            calendar = await asyncio.to_thread(calendar_of, instrument)
+            candle = await read_regular_day(pool, symbol, calendar, at_us)
+        except TickdeckError as exc:
+            raise HTTPException(422, str(exc)) from exc
+        if candle is None:
+            return {"symbol": symbol, "trades": 0}
+        return {
+            "symbol": symbol,
+            "open": candle.open,
+            "high": candle.high,
+            "low": candle.low,
+            "last": candle.close,
+            "volume": candle.volume,
+            "vwap": candle.turnover / candle.volume if candle.volume else None,
+            "trades": candle.trades,
+        }
 
     return router

@@ -39,7 +39,16 @@ class Voice:
         self._fixed = {
             "from": player.clock.start_us // 1000,
             "to": player.clock.end_us // 1000,
-            "symbols": list(player.instruments),
+            "instruments": [
+                {
+                    "symbol": each.symbol,
+                    "name": each.name,
+                    "exchange": each.exchange,
+                    "timezone": each.timezone,
+                    "price_decimals": each.price_decimals,
+                }
+                for each in player.instruments.values()
+            ],
             "timezone": timezone,
             "sessions": [
                 {"date": s.date.isoformat(), "open": s.open_us // 1000, "close": s.close_us // 1000, "half": s.half_day}
