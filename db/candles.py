@@ -55,21 +55,22 @@ async def read_candles_at(
     *,
     at: tuple[int, int],
     start_us: int | None = None,
+    end_us: int | None = None,
     limit: int = 500,
 ) -> list[Candle]:
     """What `read_candles` would have returned had there been no tick after `at` = (time_us, seq).
 
     The last candle is the one in progress at that instant, made of the ticks up to and including `at` only.
     """
-    time_us, seq = at
-    low, high = _range(start_us, time_us + 1, limit)
+    time_us, seq = min(max(at[0], EARLIEST_US), LATEST_US), at[1]
+    low, high = _range(start_us, end_us, limit)
     if low >= high:
         return []
-    cut_us = floor_us(high - 1, MINUTE_US)
+    cut_us = floor_us(time_us, MINUTE_US)
     # Where the clock comes back over midnight, a day in progress may have a label that is yet to come.
     label_end_us = cut_us + HOUR_US if interval == "1d" else cut_us
     async with reading(source) as connection:
-        candles = await _read(connection, symbol, interval, low, label_end_us, cut_us, limit)
+        candles = await _read(connection, symbol, interval, low, min(high, label_end_us), cut_us, limit)
         width_us = min(INTERVAL_SECONDS[interval] * 1_000_000, MINUTE_US)
         forming = await fold_ticks(connection, symbol, width_us, cut_us, time_us + 1, up_to=(time_us, seq))
         if forming and width_us == MINUTE_US:
@@ -78,7 +79,7 @@ async def read_candles_at(
     for candle in forming:
         if candles and candles[-1].time_us == candle.time_us:
             candles[-1] = candles[-1].merge(candle)
-        elif candle.time_us >= low:
+        elif low <= candle.time_us < high:
             candles.append(candle)
     return candles[-limit:]
 

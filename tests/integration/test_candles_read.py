@@ -145,6 +145,7 @@ async def test_candles_at_an_instant_know_no_later_tick(
         )
     )
     limit = data.draw(st.sampled_from([1, 3, 500]))
+    start = data.draw(st.sampled_from(instants))[0] - data.draw(st.integers(0, 2 * HOUR))
     connection = await asyncpg.connect(tickdeck_db)
     try:
         symbol = await play(connection, story)
@@ -153,6 +154,11 @@ async def test_candles_at_an_instant_know_no_later_tick(
             wanted = [same(candle) for candle in fold(past, interval, ZoneInfo(story.timezone))]
             found = await read_candles_at(connection, symbol, interval, at=at, limit=limit)
             assert found == wanted[-limit:], interval
+            inside = [candle for candle in wanted if start <= candle.time_us < start + 2 * HOUR]
+            found = await read_candles_at(
+                connection, symbol, interval, at=at, start_us=start, end_us=start + 2 * HOUR, limit=limit
+            )
+            assert found == inside[-limit:], interval
     finally:
         await connection.close()
 
