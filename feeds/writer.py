@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import deque
@@ -13,8 +14,6 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
-import structlog
-
 from db.errors import DatabaseUnavailableError
 from db.ticks import TickStore
 from feeds.base import FeedBatch, join
@@ -24,7 +23,7 @@ from feeds.rejects import Reject, RejectsFile
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class WhenFull(Enum):
@@ -201,13 +200,13 @@ class FeedWriter:
                 break
             except DatabaseUnavailableError as exc:
                 if not self.waiting_for_database:
-                    log.warning("the database is away; ticks are held", reason=str(exc))
+                    log.warning("the database is away, ticks are held: %s", exc)
                 self.waiting_for_database = True
                 self.counters.retries += 1
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the retries
                 wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
         if self.waiting_for_database:
-            log.info("the database is back; ticks are stored again")
+            log.warning("the database is back, ticks are stored again")
             self.waiting_for_database = False
         counters = self.counters
         counters.stored += written.stored

@@ -23,13 +23,6 @@ REAL_DAY: Final = Path(__file__).parents[3] / "shared" / "data" / "us-equities-2
 NEW_YORK: Final = "America/New_York"
 
 
-@pytest.fixture
-def tickdeck(
-    tickdeck_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Tickdeck:
-    return Tickdeck(tickdeck_db, tmp_path / "data", monkeypatch, capsys)
-
-
 def read(path: Path) -> pd.DataFrame:
     """The file as pandas reads it, with seq as Tickdeck numbers rows that have none."""
     frame = pd.read_csv(path, dtype={"exchange": str, "conditions": str}, keep_default_na=False)

@@ -18,13 +18,6 @@ GOOD = "2024-03-08T15:00:00Z,ALS,84.2,100"
 LATER = "2024-03-08T15:00:01Z,ALS,84.3,200"
 
 
-@pytest.fixture
-def tickdeck(
-    tickdeck_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Tickdeck:
-    return Tickdeck(tickdeck_db, tmp_path / "data", monkeypatch, capsys)
-
-
 def text(*lines: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
