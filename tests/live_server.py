@@ -147,6 +147,6 @@ def insert(url: str, *ticks: tuple[Any, ...]) -> None:
         rows = [(time, symbol, price, rest[0] if rest else 1.0) for time, symbol, price, *rest in ticks]
         values = ", ".join(["(%s::timestamptz, %s, %s::float8, %s::float8)"] * len(rows))
         connection.execute(
-            f"insert into ticks (time, symbol, price, size) values {values}",  # type: ignore[arg-type]
+            f"insert into ticks (time, symbol, price, size) values {values}",
             [value for row in rows for value in row],
         )

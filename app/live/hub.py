@@ -151,10 +151,12 @@ class Hub:
 
     async def _on_connected(self) -> None:
         self.metrics.reads.labels("connected").inc()
+        self._reload = False  # what is asked for from here on, the read that starts now may miss
         await self._reader.everything()
         await self._read_feeds()
         self._connected = True
         self._ready.set()
+        self._work.set()
         self.state.reset()  # whoever was here before gets a snapshot
         self.broadcast.set_status(self._status())
         self.broadcast.changed()
@@ -202,12 +204,12 @@ class Hub:
         while True:
             await self._work.wait()
             self._work.clear()
-            if not self._connected:  # the read at reconnecting covers everything
-                self._reload = False
+            unsure = set(self.state.unsure)
+            if not self._connected or not (self._reload or unsure):
                 continue
             reload, self._reload = self._reload, False
-            unsure = set(self.state.unsure)
             began = time.monotonic()
+            pause = RELOAD_PAUSE_S if reload else 0.0
             try:
                 self.metrics.reads.labels("reload" if reload else "unsure").inc()
                 await (self._reader.everything() if reload else self._reader.symbols(unsure))
@@ -215,9 +217,10 @@ class Hub:
                 log.warning("read_failed", reason=str(exc))
                 self._reload |= reload
                 self._work.set()
+                pause = RELOAD_PAUSE_S
             self.broadcast.changed()
             took = time.monotonic() - began
-            await asyncio.sleep(max(RELOAD_PAUSE_S if reload else 0, took * RELOAD_PAUSE_FACTOR))
+            await asyncio.sleep(max(pause, took * RELOAD_PAUSE_FACTOR))
 
     async def _read_tapes(self) -> None:
         while True:
@@ -228,9 +231,8 @@ class Hub:
                 await self._reader.tapes(symbols)
             except DatabaseError as exc:
                 log.warning("tape_not_read", reason=str(exc))
-                if self._connected:
-                    self._tapes |= symbols
-                    self._tape_work.set()
+                self._tapes |= symbols
+                self._tape_work.set()
             self.broadcast.changed()
             await asyncio.sleep(1 / self.settings.tape_rate)
 
@@ -282,6 +284,9 @@ class Hub:
     async def _tick(self) -> None:
         self._ticks_at.append(self.state.ticks)
         self._topics.sweep()
+        if self._connected:
+            self._topics.retry()
+            self.broadcast.changed()
         self.broadcast.set_status(self._status())
 
     @staticmethod

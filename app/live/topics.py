@@ -43,7 +43,7 @@ class Topics:
     async def acquire(self, watched: Subscription) -> None:
         """Have the subscription's chart and tape in the state, read where they were not.
 
-        Where the database cannot be read they stay empty; the hub's next full read fills them.
+        Where the database cannot be read they stay empty until `retry`.
         """
         topics = _topics(watched)
         self._needed.update(topics)
@@ -73,6 +73,12 @@ class Topics:
             else:
                 self._state.close_chart(*topic)
 
+    def retry(self) -> None:
+        """Read what somebody needs and could not be read before."""
+        for topic, needed in self._needed.items():
+            if needed > 0 and topic not in self._opening and not self._loaded(topic):
+                self._start(topic)
+
     def _touch(self, topics: list[Topic]) -> None:
         now = asyncio.get_running_loop().time()
         for topic in topics:
@@ -83,13 +89,15 @@ class Topics:
         for topic in topics:
             if self._loaded(topic):
                 continue
-            if topic not in self._opening:
-                task = asyncio.get_running_loop().create_task(self._load(topic))
-                self._opening[topic] = task
-                task.add_done_callback(partial(self._opened, topic))
-            waiting.append(self._opening[topic])
+            waiting.append(self._opening.get(topic) or self._start(topic))
         for task in waiting:
             await asyncio.shield(task)  # others may wait for the same
+
+    def _start(self, topic: Topic) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._load(topic))
+        self._opening[topic] = task
+        task.add_done_callback(partial(self._opened, topic))
+        return task
 
     def _opened(self, topic: Topic, _task: asyncio.Task[None]) -> None:
         del self._opening[topic]

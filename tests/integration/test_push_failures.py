@@ -1,0 +1,237 @@
+"""The push when viewers do not read and when the database goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import psycopg
+import pytest
+from websockets.frames import Frame, Opcode
+
+from app.live.outlets import ROOM_BYTES
+from app.live.settings import LiveSettings
+from app.live.wire import DirectWebSocket
+from db.url import with_database
+from tests.live_server import PATIENCE_S, LiveServer, insert, live_server
+
+T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+
+
+async def holds(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
+class RawViewer:
+    """A socket that has subscribed and from then on only reads when told, and answers no ping."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def message(self) -> dict[str, object]:
+        """The next text message."""
+        while True:
+            head = await self.reader.readexactly(2)
+            length = head[1]
+            if length >= 126:
+                length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8))
+            payload = await self.reader.readexactly(length)
+            if head[0] == 0x81:
+                message: dict[str, object] = orjson.loads(payload)
+                return message
+
+
+@asynccontextmanager
+async def raw_viewer(server: LiveServer, subscribe: object) -> AsyncIterator[RawViewer]:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
+    key = base64.b64encode(bytes(16)).decode()
+    writer.write(
+        f"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(Frame(Opcode.TEXT, orjson.dumps({"subscribe": subscribe})).serialize(mask=True))
+    try:
+        yield RawViewer(reader, writer)
+    finally:
+        writer.close()
+
+
+def insert_many(url: str, price: float, symbols: int = 300) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into ticks (time, symbol, price) select %s + %s * interval '1 s', 'LONG-SYMBOL-NAME-' || k, %s "
+            "from generate_series(1, %s) k",
+            (T0, price, price, symbols),
+        )
+
+
+async def test_a_slow_viewer_gets_fewer_newer_frames_in_bounded_memory(tickdeck_db: str) -> None:
+    insert_many(tickdeck_db, 1)
+    settings = LiveSettings(grid_rate=60, dead_after_s=60)
+    async with live_server(tickdeck_db, settings, ws_ping_interval=None) as server:
+        async with server.viewer(watchlist="all") as quick, raw_viewer(server, {"watchlist": "all"}) as slow:
+            await quick.next()
+            await holds(lambda: server.hub.viewers == 2)
+            buffered = 0
+            rounds = 1
+            while server.hub.metrics.conflated._value.get() < 20:
+                rounds += 1
+                insert_many(tickdeck_db, rounds)
+                await quick.until(lambda v, price=rounds: v.last("LONG-SYMBOL-NAME-300") == price)  # type: ignore[misc]
+                buffered = max(buffered, *(each.unsent_bytes() for each in connections()))
+            frame = max(len(text) for text in quick.raw)
+            assert buffered <= ROOM_BYTES + 2 * frame
+            seen = 0
+            message: dict[str, object] = {}
+            while not newest(message, rounds):
+                message = await slow.message()
+                seen += 1
+            assert seen < len([each for each in quick.messages if each["type"] != "status"])
+
+
+def connections() -> list[DirectWebSocket]:
+    import gc
+
+    return [
+        each for each in gc.get_objects() if isinstance(each, DirectWebSocket) and each.transport is not None
+    ]
+
+
+def newest(message: dict[str, object], price: float) -> bool:
+    watchlist = message.get("watchlist")
+    rows = watchlist["rows"] if isinstance(watchlist, dict) else []
+    return any(row["last"] == price for row in rows)
+
+
+async def test_a_viewer_that_takes_nothing_is_cut_off(tickdeck_db: str) -> None:
+    insert_many(tickdeck_db, 1)
+    settings = LiveSettings(grid_rate=60, dead_after_s=0.3)
+    async with live_server(tickdeck_db, settings, ws_ping_interval=None) as server:
+        async with raw_viewer(server, {"watchlist": "all"}):
+            await holds(lambda: server.hub.viewers == 1)
+            for price in range(2, 1000):
+                await asyncio.to_thread(insert_many, tickdeck_db, price)
+                if server.hub.viewers == 0:
+                    break
+            assert server.hub.viewers == 0
+
+
+async def test_a_viewer_that_answers_no_ping_is_forgotten(tickdeck_db: str) -> None:
+    async with live_server(tickdeck_db, ws_ping_interval=0.1, ws_ping_timeout=0.1) as server:
+        async with server.viewer(watchlist="all") as alive, raw_viewer(server, {"watchlist": "all"}) as dead:
+            await holds(lambda: server.hub.viewers == 2)
+            await holds(lambda: server.hub.viewers == 1)
+            insert(tickdeck_db, (T0, "SPY", 1.0))
+            await alive.until(lambda v: v.last("SPY") == 1)
+            assert dead.reader is not None
+
+
+@asynccontextmanager
+async def database_away(url: str) -> AsyncIterator[None]:
+    """Cut every connection of the dashboard and let none in until the block ends."""
+    name = url.rpartition("/")[2].partition("?")[0]
+    with psycopg.connect(with_database(url, "postgres"), autocommit=True) as admin:
+        admin.execute(f'alter database "{name}" allow_connections false')
+        try:
+            admin.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where datname = %s and application_name = 'tickdeck reader'",
+                (name,),
+            )
+            yield
+        finally:
+            admin.execute(f'alter database "{name}" allow_connections true')
+
+
+async def test_a_lost_database_is_told_and_what_happened_meanwhile_is_read(tickdeck_db: str) -> None:
+    insert(tickdeck_db, (T0, "SPY", 1.0))
+    async with live_server(tickdeck_db) as server:
+        chart = {"symbol": "SPY", "interval": "1m"}
+        writer = psycopg.connect(tickdeck_db, autocommit=True)
+        async with server.viewer(watchlist="all", chart=chart, tape="SPY") as viewer:
+            await viewer.next("snapshot")
+            async with database_away(tickdeck_db):
+                await viewer.until(lambda v: v.status["state"] == "reconnecting")
+                ok, facts = server.hub.health()
+                assert not ok
+                assert facts["reason"]
+                async with server.viewer(watchlist="all", chart={"symbol": "SPY", "interval": "1h"}) as late:
+                    snapshot = await late.next("snapshot")
+                    assert snapshot["status"]["state"] == "reconnecting"
+                    assert late.last("SPY") == 1, "what is known is still shown"
+                    writer.execute(
+                        "insert into ticks (time, symbol, price) values (%s, 'SPY', 2), (%s, 'NEW', 5)",
+                        (T0 + timedelta(seconds=1), T0),
+                    )
+            snapshot = await viewer.next("snapshot")
+            assert snapshot["status"]["state"] == "live"
+            assert (viewer.last("SPY"), viewer.last("NEW"), len(viewer.ticks)) == (2, 5, 2)
+            assert [candle[4] for candle in viewer.candles.values()] == [2]
+            assert server.hub.health()[0]
+            writer.execute(
+                "insert into ticks (time, symbol, price) values (%s, 'SPY', 3)", (T0 + timedelta(seconds=2),)
+            )
+            await viewer.until(lambda v: v.last("SPY") == 3 and len(v.ticks) == 3)
+        writer.close()
+
+
+async def test_a_chart_asked_for_while_the_database_is_away_comes_later(tickdeck_db: str) -> None:
+    insert(tickdeck_db, (T0, "SPY", 1.0))
+    async with live_server(tickdeck_db) as server, server.viewer(watchlist="all") as viewer:
+        await viewer.next("snapshot")
+        async with database_away(tickdeck_db):
+            await viewer.until(lambda v: v.status["state"] == "reconnecting")
+            await viewer.subscribe(chart={"symbol": "SPY", "interval": "1h"}, tape="SPY")
+            assert not (await viewer.next("snapshot")).keys() & {"chart", "tape"}
+        await viewer.until(lambda v: v.candles and v.ticks)
+
+
+async def test_the_status_shows_feeds_and_rate(tickdeck_db: str) -> None:
+    from db.feeds_status import report_feed
+    from db.pool import open_pool
+
+    pool = await open_pool(tickdeck_db, role="writer", size=1)
+    try:
+        await report_feed(pool, "old", kind="csv", state="ended", starting=True)
+        async with live_server(tickdeck_db) as server, server.viewer() as viewer:
+            await viewer.subscribe()
+            await viewer.until(lambda v: v.status)
+            assert viewer.status["database"] == "test"
+            assert viewer.status["feeds"] == [{"name": "old", "kind": "csv", "state": "ended"}]
+            await report_feed(pool, "walk", kind="walk", state="running", starting=True)
+            await viewer.until(lambda v: len(v.status["feeds"]) == 2)
+            insert(tickdeck_db, *((T0, f"S{n}", 1.0) for n in range(90)))
+            await viewer.until(lambda v: v.status["ticks_per_s"] >= 30)
+            await viewer.until(lambda v: v.status["ticks_per_s"] == 0)
+    finally:
+        await pool.close()
+
+
+@pytest.mark.parametrize("grace_s", [0.0])
+async def test_what_nobody_watches_is_closed(tickdeck_db: str, grace_s: float) -> None:
+    insert(tickdeck_db, (T0, "SPY", 1.0))
+    async with live_server(tickdeck_db, LiveSettings(chart_grace_s=grace_s)) as server:
+        state = server.hub.state
+        chart = {"symbol": "SPY", "interval": "1m"}
+        async with server.viewer(chart=chart, tape="SPY") as one, server.viewer(chart=chart) as two:
+            await one.next("snapshot")
+            await two.next("snapshot")
+            await one.subscribe(watchlist="all")
+            await one.next("snapshot")
+            await holds(lambda: not state.tapes)
+            assert list(state.charts) == [("SPY", "1m")], "the other viewer still needs it"
+        await holds(lambda: not state.charts)
