@@ -112,6 +112,7 @@ async def _check_instants(reader: Any, trades: pd.DataFrame, symbols: list[str])
         assert sorted(quotes) == sorted(past["symbol"].unique())
         for symbol in sorted(quotes):
             mine = past[past["symbol"] == symbol]
+            mine = mine[mine["time"].dt.date == mine["time"].iloc[-1].date()]
             quote = quotes[symbol]
             assert (quote.last, quote.last_seq, quote.trades) == (
                 mine["price"].iloc[-1], mine["seq"].iloc[-1], len(mine),
