@@ -76,8 +76,8 @@ def load(
     Exit code 0: every row was taken; 2: some were refused (they are in the rejects file); 1: a file could not
     be read to its end, or the database failed.
     """
-    from app.feed_report import Summary, load_bar  # noqa: PLC0415 - other commands need not wait for NumPy
-    from app.feed_runs import rejects_path, with_pool  # noqa: PLC0415
+    from app.cli_feed_report import Summary, load_bar  # noqa: PLC0415 - other commands need not wait for NumPy
+    from app.cli_feed_runs import rejects_path, with_pool  # noqa: PLC0415
     from feeds.csv_load import CsvLoad  # noqa: PLC0415
     from feeds.registering import Registrar, parse_venue  # noqa: PLC0415
     from feeds.rejects import RejectsFile  # noqa: PLC0415
@@ -139,7 +139,7 @@ def csv(
     rejects_file: Path = REJECTS,
 ) -> None:
     """Play files, each sorted by time, as if they happened now; several are merged in order of time."""
-    from app.feed_runs import rejects_path, with_pool  # noqa: PLC0415 - as above
+    from app.cli_feed_runs import rejects_path, with_pool  # noqa: PLC0415 - as above
     from feeds.clock import PacedClock, parse_speed  # noqa: PLC0415
     from feeds.csv_replay import CsvReplay  # noqa: PLC0415
     from feeds.registering import Registrar, parse_venue  # noqa: PLC0415
@@ -178,7 +178,7 @@ def walk(
     ),
 ) -> None:
     """Make ticks up: random prices of made-up symbols, at a rate that is held."""
-    from app.feed_runs import rejects_path, with_pool  # noqa: PLC0415 - as above
+    from app.cli_feed_runs import rejects_path, with_pool  # noqa: PLC0415 - as above
     from db.instruments import upsert_instruments  # noqa: PLC0415
     from db.quotes import read_quotes  # noqa: PLC0415
     from feeds.clock import PacedClock, parse_speed  # noqa: PLC0415

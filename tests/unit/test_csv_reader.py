@@ -9,6 +9,7 @@ import io
 import lzma
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 from decimal import Decimal
@@ -27,6 +28,7 @@ from db.market import MAX_TIME_US, TickBatch, concat, from_us
 from feeds.csv_options import CsvOptions, parse_options
 from feeds.csv_reader import CsvReader
 from feeds.csv_rows import FieldError, read_row
+from feeds.errors import FileError
 from feeds.rejects import Reject
 
 Tick = tuple[int, str, int, float, float, float | None, float | None, str | None, str | None]
@@ -172,7 +174,7 @@ junk = st.sampled_from(
 styles = st.sampled_from([None, "s", "ms", "us", "ns"])
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cells=st.lists(st.tuples(*[junk] * 9), min_size=1, max_size=30), unit=styles)
 def test_reading_by_columns_equals_reading_row_by_row(
     tmp_path: Path, cells: list[tuple[str, ...]], unit: str | None
@@ -266,3 +268,36 @@ def test_blocks_and_their_edges_do_not_show(tmp_path: Path) -> None:
     assert ticks.price.tolist() == [float(f"{i / 100 + 1:.2f}") for i in range(count)]
     assert ticks.symbol.tolist() == ["ABCDEFGHIJKLMNOP"[: i % 16 + 1] for i in range(count)]
     assert reader.source.position == reader.source.size == path.stat().st_size
+
+
+rubbish = st.lists(
+    st.sampled_from([b"time,symbol,price,size", b"t;s;p;v;bid;ask", b"5,A,1,1", b"1381132800,A,1.5,2", b'"', b"\xe9",
+                     b"\r", b"\0", b",,,", b";", b"\x1f", b"\xef\xbb\xbf", b"nan", b"-", b"2013-10-07T08:00:00Z"])
+    | st.binary(max_size=12),
+    max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    pieces=rubbish,
+    joint=st.sampled_from([b"\n", b",", b"\r\n"]),
+    compressed=st.booleans(),
+    cut=st.integers(0, 60),
+)
+def test_no_bytes_whatever_break_the_reader(
+    tmp_path: Path, pieces: list[bytes], joint: bytes, compressed: bool, cut: int
+) -> None:
+    raw = joint.join(pieces)
+    path = tmp_path / "rubbish"
+    path.write_bytes((gzip.compress(raw) if compressed else raw)[: -cut or None])
+    lines = raw.count(b"\n") + 1
+    reader = iter(CsvReader(path, parse_options()))
+    told = 0
+    with suppress(FileError):  # the one thing it may raise
+        for batch in reader:
+            told += len(batch) + len(batch.rejects)
+            assert all(0 < reject.line <= lines and reject.reason for reject in batch.rejects)
+            assert np.isfinite(batch.ticks.price).all()
+            assert (batch.ticks.price > 0).all()
+    assert told <= lines
