@@ -1,0 +1,180 @@
+// The dialog that opens a replay: a calendar of the days that have data, symbols, start and speed.
+
+import { amount } from "./format.js";
+import { MONTHS } from "./zone.js";
+
+/** @typedef {{day: string, ticks: number, volume: number}} DataDay */
+
+const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const WEEKDAYS = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
+
+export class Dialog {
+  /**
+   * @param {() => string[]} symbols that are offered at first
+   * @param {() => ?number} until the clock of the replay that runs, ms: later days are not asked for
+   * @param {(asked: object) => void} open
+   */
+  constructor(symbols, until, open) {
+    this.symbols = symbols;
+    this.until = until;
+    this.open = open;
+    this.at = element("replay-dialog");
+    this.input = /** @type {HTMLInputElement} */ (element("replay-symbols"));
+    /** @type {DataDay[]} */
+    this.days = [];
+    this.month = "";
+    this.day = "";
+    this.chosen = { start: "open", pace: "60" };
+    this.question = 0;
+    element("replay-open").addEventListener("click", () => this.show());
+    element("replay-cancel").addEventListener("click", () => this.hide());
+    element("replay-go").addEventListener("click", () => this.go());
+    element("replay-earlier").addEventListener("click", () => this.turn(-1));
+    element("replay-later").addEventListener("click", () => this.turn(1));
+    this.input.addEventListener("change", () => this.read());
+    this.at.addEventListener("pointerdown", (event) => event.target === this.at && this.hide());
+    this.at.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.hide();
+      if (event.key === "Enter" && event.target !== this.input && !event.target.closest("button")) this.go();
+    });
+    element("replay-days").addEventListener("click", (event) => {
+      const day = event.target.closest("[data-day]")?.dataset.day;
+      if (day) this.choose(day);
+    });
+    for (const name of ["start", "pace"]) {
+      element(`replay-${name}`).addEventListener("click", (event) => {
+        const value = event.target.closest("[data-value]")?.dataset.value;
+        if (value) this.mark(name, value);
+      });
+      this.mark(name, this.chosen[name]);
+    }
+  }
+
+  get shown() {
+    return !this.at.hidden;
+  }
+
+  show() {
+    this.at.hidden = false;
+    this.refuse("");
+    window.dash_clientside.set_props("replay-symbols", { value: this.symbols().join(", ") });
+    requestAnimationFrame(() => {
+      this.read();
+      element("replay-go").focus();
+    });
+  }
+
+  hide() {
+    this.at.hidden = true;
+  }
+
+  /** @param {string} name @param {string} value */
+  mark(name, value) {
+    this.chosen[name] = value;
+    for (const button of element(`replay-${name}`).querySelectorAll("[data-value]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.value === value));
+    }
+  }
+
+  asked() {
+    return this.input.value
+      .split(",")
+      .map((symbol) => symbol.trim())
+      .filter(Boolean);
+  }
+
+  /** Read the days of the symbols typed. */
+  async read() {
+    const question = ++this.question;
+    this.days = [];
+    this.day = "";
+    const asked = new URLSearchParams({ symbols: this.asked().join(",") });
+    const until = this.until();
+    if (until !== null) asked.set("until", new Date(until).toISOString());
+    try {
+      const answer = await fetch(`/api/replay/days?${asked}`);
+      const content = await answer.json();
+      if (question !== this.question) return;
+      if (!answer.ok) throw new Error(content.detail);
+      this.days = content;
+      this.refuse("");
+    } catch (error) {
+      if (question !== this.question) return;
+      this.refuse(error instanceof TypeError ? "The server cannot be reached." : error.message);
+    }
+    const note = until === null ? "" : " Days after the replay's clock are hidden: go live (L) to see all.";
+    element("replay-note").textContent = this.days.length
+      ? `${this.days.length} ${this.days.length === 1 ? "day has" : "days have"} ticks.${note}`
+      : `No day has ticks.${note}`;
+    const last = this.days.at(-1)?.day;
+    this.month = (last ?? new Date().toISOString()).slice(0, 7);
+    if (last) this.day = last;
+    this.draw();
+  }
+
+  /** To the next month that has data. @param {number} way */
+  turn(way) {
+    const months = [...new Set(this.days.map(({ day }) => day.slice(0, 7)))];
+    const next = months[months.indexOf(this.month) + way];
+    if (!next) return;
+    this.month = next;
+    this.draw();
+  }
+
+  /** @param {string} day */
+  choose(day) {
+    this.day = day;
+    this.draw();
+  }
+
+  draw() {
+    const [year, month] = this.month.split("-").map(Number);
+    element("replay-month").textContent = `${MONTHS[month - 1]} ${year}`;
+    const known = new Map(this.days.map((one) => [one.day, one]));
+    const most = Math.max(1, ...this.days.map(({ ticks }) => ticks));
+    const cells = WEEKDAYS.map((name) => cell("weekday", name));
+    const blanks = (new Date(Date.UTC(year, month - 1, 1)).getUTCDay() + 6) % 7;
+    for (let i = 0; i < blanks; i += 1) cells.push(cell("blank", ""));
+    const count = new Date(Date.UTC(year, month, 0)).getUTCDate();
+    for (let number = 1; number <= count; number += 1) {
+      const day = `${this.month}-${String(number).padStart(2, "0")}`;
+      const data = known.get(day);
+      if (!data) {
+        cells.push(cell("none", String(number)));
+        continue;
+      }
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.day = day;
+      button.title = `${data.ticks.toLocaleString("en-US")} ticks`;
+      button.setAttribute("aria-pressed", String(day === this.day));
+      button.style.setProperty("--share", String(Math.sqrt(data.ticks / most)));
+      button.append(cell("number", String(number)), cell("ticks num", amount(data.ticks)));
+      cells.push(button);
+    }
+    element("replay-days").replaceChildren(...cells);
+    /** @type {HTMLButtonElement} */ (element("replay-go")).disabled = !this.day;
+  }
+
+  go() {
+    if (!this.day) return;
+    const { start, pace } = this.chosen;
+    const speed = pace === "max" ? pace : Number(pace);
+    const asked = { symbols: this.asked(), day: this.day, speed, play: true };
+    this.open({ ...asked, start });
+  }
+
+  /** @param {string} why empty: nothing is wrong */
+  refuse(why) {
+    element("replay-error").textContent = why;
+    element("replay-error").hidden = !why;
+  }
+}
+
+/** @param {string} kind @param {string} text */
+function cell(kind, text) {
+  const made = document.createElement("span");
+  made.className = kind;
+  made.textContent = text;
+  return made;
+}
