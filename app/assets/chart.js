@@ -36,6 +36,8 @@ export class Chart {
     this.drawTimer = 0;
     this.frameAsked = false;
     this.shown = { low: 0, high: 0, volume: 0 };
+    /** What shades extended hours. @type {?{draw: () => void}} */
+    this.shade = null;
     plot.on("plotly_relayouting", () => this.dragged());
     plot.on("plotly_relayout", (change) => this.relaid(change));
     plot.on("plotly_afterplot", () => this.mark());
@@ -204,6 +206,7 @@ export class Chart {
     const { layers, candles, view } = this;
     if (!this.plot._fullLayout?.yaxis2) return;
     const { left, right } = layers.frame;
+    this.shade?.draw();
     layers.drawTimes(timeLabels(candles, view.from, view.to, right - left));
     const last = candles.last ?? null;
     layers.drawForming(candles.lastNumber, last);

@@ -25,6 +25,11 @@ export function readInstruments() {
   return reading;
 }
 
+/** Take what is told of instruments. @param {Instrument[]} instruments */
+export function know(instruments) {
+  for (const one of instruments) known.set(one.symbol, one);
+}
+
 /** Read again if one of `symbols` is not known yet. @param {Iterable<string>} symbols @returns {Promise<boolean>} */
 export async function learn(symbols) {
   const unknown = [...symbols].some((symbol) => !known.has(symbol));

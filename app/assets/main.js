@@ -4,6 +4,9 @@ import { cells } from "./format.js";
 import { Chart } from "./chart.js";
 import { learn, readInstruments } from "./instruments.js";
 import { Connection } from "./push.js";
+import { Replay } from "./replay.js";
+import { addressed } from "./replay_address.js";
+import { Sessions } from "./replay_sessions.js";
 import { choose, onView, view } from "./selection.js";
 import { Status } from "./status.js";
 import { Tape } from "./tape.js";
@@ -29,8 +32,19 @@ class Page {
   constructor({ watchlist, tape, chart, status }) {
     Object.assign(this, { watchlist, tape, chart, status });
     this.notice = document.getElementById("notice");
+    this.sessions = new Sessions(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
+    this.replay = new Replay({
+      send: (message) => this.connection.send(message),
+      symbols: () => [...watchlist.rows.keys()],
+      onClock: (ms) => {
+        this.sessions.clock = ms;
+        status.replayed(ms);
+      },
+      say: (text) => this.say(text),
+    });
     this.connection = new Connection({
       subscription: () => this.subscription(),
+      greeting: () => this.replay.greeting(),
       onMessage: (message) => this.receive(message),
       onState: (state) => status.connected(state),
     });
@@ -62,6 +76,8 @@ class Page {
   receive(message) {
     const { symbol, interval } = view();
     const whole = message.type === "snapshot";
+    if (message.type === "replay") return this.replay.receive(message.replay);
+    if (message.type === "error" && this.replay.refused(message.message)) return;
     if (message.type === "error") this.say(message.message.replace(/^(chart|tape): /, ""));
     if (message.errors) this.say(message.errors.join("; ").replace(/\b(chart|tape): /g, ""));
     if (message.time) this.status.served(message.time);
@@ -158,7 +174,7 @@ async function start() {
     window.dash_ag_grid.getApiAsync("watchlist"),
     window.dash_ag_grid.getApiAsync("tape"),
     appears("#chart .js-plotly-plot .main-svg"),
-    readInstruments(),
+    addressed() ? null : readInstruments(), // a replay tells of its own, and of no others
   ]);
   const element = (/** @type {string} */ id) => document.getElementById(id);
   const page = new Page({

@@ -17,11 +17,13 @@ export class Connection {
   /**
    * @param {object} use
    * @param {() => object} use.subscription what to watch, asked on every (re)connect
+   * @param {() => object} [use.greeting] what else to ask for then
    * @param {(message: any) => void} use.onMessage a message of the protocol
    * @param {(state: ConnectionState) => void} use.onState
    */
-  constructor({ subscription, onMessage, onState }) {
+  constructor({ subscription, greeting = () => ({}), onMessage, onState }) {
     this.subscription = subscription;
+    this.greeting = greeting;
     this.onMessage = onMessage;
     this.onState = onState;
     /** Round trip of the last ping, ms. @type {?number} */
@@ -53,7 +55,7 @@ export class Connection {
       this.everOpened = true;
       this.polling = false;
       this.heardAt = performance.now();
-      this.send({ subscribe: this.subscription() });
+      this.send({ ...this.greeting(), subscribe: this.subscription() });
       this.ping();
     };
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
@@ -71,7 +73,7 @@ export class Connection {
 
   /** @param {object} message */
   send(message) {
-    this.socket?.send(JSON.stringify(message));
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   /** @param {any} message */

@@ -31,6 +31,8 @@ export class Status {
     /** Server's clock minus this machine's, ms: the exchange's time is told by the server. */
     this.skew = 0;
     this.symbol = null;
+    /** A replay's clock, ms, in place of the exchange's. @type {?number} */
+    this.replayClock = null;
     setInterval(() => this.tick(), 1_000);
   }
 
@@ -62,6 +64,13 @@ export class Status {
   /** @param {number} serverMs the server's clock in a message */
   served(serverMs) {
     this.skew = serverMs - Date.now();
+  }
+
+  /** @param {?number} ms the clock of a replay; null: live */
+  replayed(ms) {
+    if (ms === this.replayClock) return;
+    this.replayClock = ms;
+    this.tick();
   }
 
   /** @param {number} count */
@@ -96,7 +105,7 @@ export class Status {
 
   tick() {
     const zone = this.symbol ? zoneOf(this.symbol) : "UTC";
-    write("status-clock", `${clock(wallClock(Date.now() + this.skew, zone))} ${zone.split("/").pop().replaceAll("_", " ")}`);
+    write("status-clock", `${clock(wallClock(this.replayClock ?? Date.now() + this.skew, zone))} ${zone.split("/").pop().replaceAll("_", " ")}`);
     if (performance.now() - this.latencyAt > LATENCY_KEPT_MS) write("status-latency", NONE);
   }
 }

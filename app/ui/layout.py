@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dash import dcc, html
 
+from app.ui import replay
 from app.ui.attributes import attributes
 from app.ui.figures import CHART_CONFIG, chart_figure
 from app.ui.status import status_line
@@ -22,6 +23,7 @@ def header() -> html.Header:
                 className="brand",
             ),
             html.Div("LIVE", id="mode", className="badge", title="Live market data"),
+            replay.open_button(),
             html.Div(
                 [
                     dcc.Input(
@@ -96,6 +98,7 @@ def chart_panel() -> html.Section:
             dcc.Graph(id="chart", figure=chart_figure(), responsive=True, **CHART_CONFIG),
             html.Div(id="chart-front", className="layer"),
             html.Div(id="readout", className="readout num"),
+            replay.day_strip(),
             html.Div("", id="notice", className="notice", role="alert", hidden=True),
             html.Div(
                 [
@@ -134,7 +137,8 @@ def page() -> html.Div:
         [
             dcc.Store(id="view"),
             header(),
-            html.Div(id="transport", className="transport", hidden=True),
+            html.Div(replay.transport(), id="transport", className="transport", hidden=True),
+            replay.dialog(),
             html.Main([watchlist_panel(), chart_panel(), tape_panel()]),
             status_line(),
         ],
