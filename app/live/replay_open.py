@@ -10,7 +10,7 @@ from typing import Any
 
 from app.live.replay import Player
 from app.live.replay_asked import parse_day, parse_instant, parse_symbols
-from app.live.replay_clock import parse_speed
+from app.live.replay_clock import ReplayError, parse_speed
 from app.live.replay_profile import Profile, read_profile
 from db.instruments import Instrument
 from db.pool import Pool
@@ -28,10 +28,12 @@ class Asked:
     at_us: int | None
     speed: float
     day: date | None = None
+    from_open: bool = True
+    """Where only the day is said: begin at the session's open, not where the day's trading starts."""
 
     @classmethod
     def parse(cls, asked: Mapping[str, Any]) -> Asked:
-        """Read `{"symbols", "day", "from", "to", "at", "speed"}`: the symbols and one of day, from and at at least."""
+        """Read `{"symbols", "day", "start", "from", "to", "at", "speed"}`: the symbols and one of day, from and at at least."""
         times = {
             name: None if asked.get(name) is None else parse_instant(asked[name], name)
             for name in ("from", "to", "at")
@@ -46,6 +48,7 @@ class Asked:
             times["at"],
             parse_speed(asked.get("speed", 1)),
             day,
+            _from_open(asked.get("start", "open")),
         )
 
 
@@ -57,6 +60,8 @@ class Opened:
     calendar: TradingCalendar
     profile: Profile
     sessions: list[TradingSession]
+    ranged: bool
+    """Whether the range was asked for, and is not just the trading day's."""
 
 
 async def open_replay(pool: Pool, asked: Asked, *, on_change: Callable[[], None] = lambda: None) -> Opened:
@@ -76,7 +81,13 @@ async def open_replay(pool: Pool, asked: Asked, *, on_change: Callable[[], None]
     except BaseException:
         await player.close()
         raise
-    return Opened(player, calendar, profile, sessions)
+    return Opened(player, calendar, profile, sessions, asked.start_us is not None or asked.end_us is not None)
+
+
+def _from_open(start: object) -> bool:
+    if start not in {"open", "day"}:
+        raise ReplayError(f"start must be open or day, not {start!r}")
+    return start == "open"
 
 
 def calendar_of(instrument: Instrument) -> TradingCalendar:
@@ -90,7 +101,7 @@ def _range(calendar: TradingCalendar, asked: Asked) -> tuple[int, int, int]:
     if asked.day is not None:
         day = asked.day
         session = calendar.session_of_day(day)
-        if at_us is None and start_us is None and session is not None:
+        if at_us is None and start_us is None and session is not None and asked.from_open:
             at_us = session.open_us
     else:
         day = calendar.day(at_us if at_us is not None else start_us or 0)

@@ -30,16 +30,7 @@ class PublishedRoom(Room):
     """A room that plays when its first viewer subscribes, and tells when it has ended."""
 
     def __init__(self, opened: Opened, settings: LiveSettings) -> None:
-        super().__init__(
-            "published",
-            opened.player,
-            settings,
-            Metrics(),
-            database="replay",
-            calendar=opened.calendar,
-            profile=opened.profile,
-            sessions=opened.sessions,
-        )
+        super().__init__("published", opened, settings, Metrics(), database="replay")
         self.ended = asyncio.Event()
         self._begun = False
 

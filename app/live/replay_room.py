@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from app.live.broadcast import Broadcast, Viewer
 from app.live.metrics import Metrics
 from app.live.protocol import NOTHING, Subscription, parse_subscription
-from app.live.replay import Player
 from app.live.replay_clock import ReplayError
-from app.live.replay_profile import Profile
+from app.live.replay_open import Opened
 from app.live.replay_voice import Voice
 from app.live.settings import LiveSettings
 from app.live.topics import Topics
-from db.sessions import TradingCalendar, TradingSession
 
 SWEEP_S: Final = 5.0
 
@@ -27,32 +25,36 @@ class Room:
     def __init__(
         self,
         name: str,
-        player: Player,
+        opened: Opened,
         settings: LiveSettings,
         metrics: Metrics,
         *,
         database: str,
-        calendar: TradingCalendar,
-        profile: Profile,
-        sessions: Iterable[TradingSession],
     ) -> None:
+        player = opened.player
         self.name = name
         self.player = player
-        self.calendar = calendar
+        self.calendar = opened.calendar
         self.settings = settings
         self.holder: Viewer | None = None
         self.members: dict[Viewer, str] = {}
         self.unused_since: float | None = None
         """The event loop's time since when nobody is here; None while somebody is."""
+        rate = settings.chart_rate  # the same for all parts: they show one clock
         self.broadcast = Broadcast(
             player.state,
-            settings,
+            settings.model_copy(update={"grid_rate": rate, "tape_rate": rate}),
             metrics,
             now_us=lambda: player.position.time_us,
             status={"state": "replay", "feeds": [], "database": database},
         )
         self.voice = Voice(
-            player, timezone=calendar.zone.key, profile=profile, sessions=sessions, about=self._about
+            player,
+            timezone=opened.calendar.zone.key,
+            ranged=opened.ranged,
+            profile=opened.profile,
+            sessions=opened.sessions,
+            about=self._about,
         )
         self._topics = Topics(player.state, player, grace_s=settings.chart_grace_s)
         self._joined = 0

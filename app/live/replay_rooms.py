@@ -115,14 +115,7 @@ class Rooms:
         finally:
             self._opening -= 1
         room = Room(
-            secrets.token_urlsafe(6),
-            opened.player,
-            self.settings,
-            self._hub.metrics,
-            database=self._database,
-            calendar=opened.calendar,
-            profile=opened.profile,
-            sessions=opened.sessions,
+            secrets.token_urlsafe(6), opened, self.settings, self._hub.metrics, database=self._database
         )
         room.unused_since = asyncio.get_running_loop().time()
         self.rooms[room.name] = room

@@ -22,6 +22,7 @@ class Voice:
     """Messages `{"type": "replay", "replay": {…}}` (docs/replay.md): all of it after a control, else what moves.
 
     `about` adds what the room knows of a viewer (None: what all may know).  Times are ms since the epoch.
+    `ranged`: the range was chosen, and is not the trading day's.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Voice:
         player: Player,
         *,
         timezone: str,
+        ranged: bool,
         profile: Profile,
         sessions: Iterable[TradingSession],
         about: Callable[[Viewer | None], dict[str, Any]],
@@ -39,6 +41,7 @@ class Voice:
         self._fixed = {
             "from": player.clock.start_us // 1000,
             "to": player.clock.end_us // 1000,
+            "ranged": ranged,
             "instruments": [
                 {
                     "symbol": each.symbol,
