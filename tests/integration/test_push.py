@@ -45,11 +45,13 @@ async def test_an_insert_shows_in_every_part(tickdeck_db: str, *, direct: bool, 
 async def test_a_copy_shows(tickdeck_db: str) -> None:
     async with live_server(tickdeck_db) as server, server.viewer(watchlist="all", rows="arrays") as viewer:
         assert (await viewer.next())["watchlist"]["rows"] == []
-        with psycopg.connect(tickdeck_db) as connection:
-            with connection.cursor().copy("copy ticks (time, symbol, price, size) from stdin") as copy:
-                for second in range(50):
-                    for symbol in ("AAA", "BBB"):
-                        copy.write_row((after(second), symbol, 10 + second, 2))
+        with (
+            psycopg.connect(tickdeck_db) as connection,
+            connection.cursor().copy("copy ticks (time, symbol, price, size) from stdin") as copy,
+        ):
+            for second in range(50):
+                for symbol in ("AAA", "BBB"):
+                    copy.write_row((after(second), symbol, 10 + second, 2))
         await viewer.until(lambda v: v.last("AAA") == v.last("BBB") == 59)
         assert viewer.rows["BBB"] == {
             "symbol": "BBB", "last": 59, "change": 49, "change_pct": 490, "bid": None, "ask": None,
@@ -136,19 +138,21 @@ async def test_frames_are_conflated_to_the_rate(tickdeck_db: str) -> None:
 
 async def test_a_subscription_can_change(tickdeck_db: str) -> None:
     insert(tickdeck_db, (T0, "AAA", 1.0), (T0, "BBB", 2.0))
-    async with live_server(tickdeck_db) as server:
-        async with server.viewer(watchlist="all", chart={"symbol": "AAA", "interval": "1m"}) as viewer:
-            await viewer.next("snapshot")
-            await viewer.subscribe(watchlist=["BBB"], chart={"symbol": "BBB", "interval": "1h"}, tape="BBB")
-            snapshot = await viewer.next("snapshot")
-            assert [row["symbol"] for row in snapshot["watchlist"]["rows"]] == ["BBB"]
-            assert (snapshot["chart"]["symbol"], snapshot["chart"]["interval"]) == ("BBB", "1h")
-            insert(tickdeck_db, (after(1), "AAA", 9.0))
-            insert(tickdeck_db, (after(1), "BBB", 3.0))
-            await viewer.until(lambda v: v.last("BBB") == 3)
-            assert "AAA" not in viewer.rows
-            await viewer.subscribe()
-            assert (await viewer.next("snapshot")).keys() == {"type", "version", "time", "status"}
+    async with (
+        live_server(tickdeck_db) as server,
+        server.viewer(watchlist="all", chart={"symbol": "AAA", "interval": "1m"}) as viewer,
+    ):
+        await viewer.next("snapshot")
+        await viewer.subscribe(watchlist=["BBB"], chart={"symbol": "BBB", "interval": "1h"}, tape="BBB")
+        snapshot = await viewer.next("snapshot")
+        assert [row["symbol"] for row in snapshot["watchlist"]["rows"]] == ["BBB"]
+        assert (snapshot["chart"]["symbol"], snapshot["chart"]["interval"]) == ("BBB", "1h")
+        insert(tickdeck_db, (after(1), "AAA", 9.0))
+        insert(tickdeck_db, (after(1), "BBB", 3.0))
+        await viewer.until(lambda v: v.last("BBB") == 3)
+        assert "AAA" not in viewer.rows
+        await viewer.subscribe()
+        assert (await viewer.next("snapshot")).keys() == {"type", "version", "time", "status"}
 
 
 async def test_bad_messages_are_answered_and_the_connection_lives(tickdeck_db: str) -> None:

@@ -82,25 +82,28 @@ def insert_many(url: str, price: float, symbols: int = 300) -> None:
 async def test_a_slow_viewer_gets_fewer_newer_frames_in_bounded_memory(tickdeck_db: str) -> None:
     insert_many(tickdeck_db, 1)
     settings = LiveSettings(grid_rate=60, dead_after_s=60)
-    async with live_server(tickdeck_db, settings, ws_ping_interval=None) as server:
-        async with server.viewer(watchlist="all") as quick, raw_viewer(server, {"watchlist": "all"}) as slow:
-            await quick.next()
-            await holds(lambda: server.hub.viewers == 2)
-            buffered = 0
-            rounds = 1
-            while server.hub.metrics.conflated._value.get() < 20:
-                rounds += 1
-                insert_many(tickdeck_db, rounds)
-                await quick.until(lambda v, price=rounds: v.last("LONG-SYMBOL-NAME-300") == price)  # type: ignore[misc]
-                buffered = max(buffered, *(each.unsent_bytes() for each in connections()))
-            frame = max(len(text) for text in quick.raw)
-            assert buffered <= ROOM_BYTES + 2 * frame
-            seen = 0
-            message: dict[str, object] = {}
-            while not newest(message, rounds):
-                message = await slow.message()
-                seen += 1
-            assert seen < len([each for each in quick.messages if each["type"] != "status"])
+    async with (
+        live_server(tickdeck_db, settings, ws_ping_interval=None) as server,
+        server.viewer(watchlist="all") as quick,
+        raw_viewer(server, {"watchlist": "all"}) as slow,
+    ):
+        await quick.next()
+        await holds(lambda: server.hub.viewers == 2)
+        buffered = 0
+        rounds = 1
+        while server.hub.metrics.conflated._value.get() < 20:
+            rounds += 1
+            insert_many(tickdeck_db, rounds)
+            await quick.until(lambda v, price=rounds: v.last("LONG-SYMBOL-NAME-300") == price)  # type: ignore[misc]
+            buffered = max(buffered, *(each.unsent_bytes() for each in connections()))
+        frame = max(len(text) for text in quick.raw)
+        assert buffered <= ROOM_BYTES + 2 * frame
+        seen = 0
+        message: dict[str, object] = {}
+        while not newest(message, rounds):
+            message = await slow.message()
+            seen += 1
+        assert seen < len([each for each in quick.messages if each["type"] != "status"])
 
 
 def connections() -> list[DirectWebSocket]:
@@ -120,24 +123,29 @@ def newest(message: dict[str, object], price: float) -> bool:
 async def test_a_viewer_that_takes_nothing_is_cut_off(tickdeck_db: str) -> None:
     insert_many(tickdeck_db, 1)
     settings = LiveSettings(grid_rate=60, dead_after_s=0.3)
-    async with live_server(tickdeck_db, settings, ws_ping_interval=None) as server:
-        async with raw_viewer(server, {"watchlist": "all"}):
-            await holds(lambda: server.hub.viewers == 1)
-            for price in range(2, 1000):
-                await asyncio.to_thread(insert_many, tickdeck_db, price)
-                if server.hub.viewers == 0:
-                    break
-            assert server.hub.viewers == 0
+    async with (
+        live_server(tickdeck_db, settings, ws_ping_interval=None) as server,
+        raw_viewer(server, {"watchlist": "all"}),
+    ):
+        await holds(lambda: server.hub.viewers == 1)
+        for price in range(2, 1000):
+            await asyncio.to_thread(insert_many, tickdeck_db, price)
+            if server.hub.viewers == 0:
+                break
+        assert server.hub.viewers == 0
 
 
 async def test_a_viewer_that_answers_no_ping_is_forgotten(tickdeck_db: str) -> None:
-    async with live_server(tickdeck_db, ws_ping_interval=0.1, ws_ping_timeout=0.1) as server:
-        async with server.viewer(watchlist="all") as alive, raw_viewer(server, {"watchlist": "all"}) as dead:
-            await holds(lambda: server.hub.viewers == 2)
-            await holds(lambda: server.hub.viewers == 1)
-            insert(tickdeck_db, (T0, "SPY", 1.0))
-            await alive.until(lambda v: v.last("SPY") == 1)
-            assert dead.reader is not None
+    async with (
+        live_server(tickdeck_db, ws_ping_interval=0.1, ws_ping_timeout=0.1) as server,
+        server.viewer(watchlist="all") as alive,
+        raw_viewer(server, {"watchlist": "all"}) as dead,
+    ):
+        await holds(lambda: server.hub.viewers == 2)
+        await holds(lambda: server.hub.viewers == 1)
+        insert(tickdeck_db, (T0, "SPY", 1.0))
+        await alive.until(lambda v: v.last("SPY") == 1)
+        assert dead.reader is not None
 
 
 @asynccontextmanager
