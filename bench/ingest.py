@@ -42,6 +42,8 @@ class Case:
     symbols: int
     batch: int
     writers: int
+    in_flight: int = 1
+    """Batches each writer sends before the first is answered; the bare COPY always one."""
 
 
 def run(url: str, *, as_json: bool, day: Path | None = None, rounds: int = ROUNDS) -> list[Row]:
@@ -68,12 +70,18 @@ async def _measure(url: str, day: Path | None, rounds: int, *, community: bool) 
             for writers in (1, 4)
             for batch in BATCHES
         ]
+        cases += [Case("made up", symbols, batch, 1, 2) for symbols in (100, 5_000) for batch in BATCHES[1:]]
         real = None
         if day is not None:
             cases += [Case("real day", 4, batch, 1) for batch in BATCHES]
             real = real_day(day, max(TICKS.values()) + max(BATCHES))
         whole, plain = _whole_path(pool), _bare_copy(bare)
         rows = [await _compare(admin, case, real, rounds, whole, plain) for case in cases]
+        for batch in BATCHES[1:]:
+            row = await _compare(
+                admin, Case("made up", 100, batch, 1), None, rounds, _record_copy(bare), plain
+            )
+            rows.append(row | {"path": "bare copy_records_to_table"})
         if community:
             await admin.execute((HERE / "ingest_aggregate.sql").read_text(encoding="utf-8"))
             for batch in BATCHES[1:]:
@@ -101,7 +109,8 @@ async def _compare(
         for write in (path, bare) if number % 2 else (bare, path):
             await admin.execute("truncate ticks, candles, stale_hours, bare_ticks")
             await write(batches[0])  # makes the chunks, once a day
-            seconds = await _timed(write, batches[1:], case.writers)
+            at_once = case.writers * (case.in_flight if write is path else 1)
+            seconds = await _timed(write, batches[1:], at_once)
             if number:  # the round before the first warms up
                 rates[write].append((len(offered) - case.batch) / seconds)
     ratios = sorted(whole / plain for whole, plain in zip(rates[path], rates[bare], strict=True))
@@ -110,6 +119,7 @@ async def _compare(
         "symbols": case.symbols,
         "batch": case.batch,
         "writers": case.writers,
+        "in_flight": case.in_flight,
         "path": "tickdeck",
         "ticks_per_s": round(statistics.median(rates[path])),
         "baseline": "bare COPY",
@@ -120,15 +130,15 @@ async def _compare(
     }
 
 
-async def _timed(write: Write, batches: Sequence[TickBatch], writers: int) -> float:
-    """Seconds until `writers` at once have written all the batches, each taking every so many-th."""
+async def _timed(write: Write, batches: Sequence[TickBatch], at_once: int) -> float:
+    """Seconds until all batches are written, `at_once` at a time, each taking every so many-th."""
 
     async def writer(number: int) -> None:
-        for batch in batches[number::writers]:
+        for batch in batches[number::at_once]:
             await write(batch)
 
     started = time.perf_counter()
-    await asyncio.gather(*(writer(number) for number in range(writers)))
+    await asyncio.gather(*(writer(number) for number in range(at_once)))
     return time.perf_counter() - started
 
 
@@ -143,6 +153,20 @@ def _bare_copy(pool: asyncpg.Pool) -> Write:
 
     async def write(batch: TickBatch) -> Any:
         return await pool.copy_to_table("bare_ticks", source=pieces(batch), columns=COLUMNS, format="binary")
+
+    return write
+
+
+def _record_copy(pool: asyncpg.Pool) -> Write:
+    """The driver's usual way of a bare COPY, which encodes value by value."""
+
+    async def write(batch: TickBatch) -> Any:
+        numbers = (batch.seq, batch.price, batch.size, batch.bid, batch.ask)
+        records = zip(
+            map(from_us, batch.time_us.tolist()), batch.symbol.tolist(), *(each.tolist() for each in numbers),
+            strict=True,
+        )  # fmt: skip
+        return await pool.copy_records_to_table("bare_ticks", records=records, columns=COLUMNS[:7])
 
     return write
 

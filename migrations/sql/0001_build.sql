@@ -81,6 +81,8 @@ security definer
 set search_path = public, pg_temp
 as $$
 begin
+    -- As a writer: a builder that still works with the old zone ends first, and its days go with the others.
+    perform pg_advisory_xact_lock_shared(7455000001);
     delete from candles where symbol = new.symbol and interval = '1d';
     insert into stale_hours (symbol, hour)
     select new.symbol, bucket from candles where symbol = new.symbol and interval = '1h'
