@@ -43,6 +43,7 @@ async def create_app(settings: Settings, url: str, *, database: str = "") -> Asy
             Rooms(hub, pool, settings.replay, database=database) as rooms,
             _beside(Builder(pool).run(), Retention(url, settings.database).run()),
         ):
+            await hub.ready()  # who connects at once must not hear that every symbol is unknown
             yield _application(settings, pool, hub, rooms)
     finally:
         async with asyncio.timeout(5):

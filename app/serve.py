@@ -14,7 +14,6 @@ from typing import Final
 import uvicorn
 
 from app.config import Settings
-from app.live.hub import Hub
 from app.live.wire import server_options
 from app.main import create_app
 from db.errors import ConfigurationError
@@ -50,9 +49,18 @@ def address(sock: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """uvicorn raises a signal again at the end, which would end the process before the database is stopped."""
 
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
 
 
 async def serve_until_stopped(
@@ -78,7 +86,8 @@ async def serve_until_stopped(
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
                 **server_options(compress=settings.live.compress),
-            )
+            ),
+            lambda: on_live(address(sock)),
         )
 
         def stop() -> None:
@@ -90,13 +99,4 @@ async def serve_until_stopped(
         # What start-up made stays: the collector need not look at it in the middle of a frame, or at the end.
         gc.collect()
         gc.freeze()
-        telling = loop.create_task(_tell(app.state.hub, address(sock), on_live))
-        try:
-            await server.serve(sockets=[sock])
-        finally:
-            telling.cancel()
-
-
-async def _tell(hub: Hub, url: str, on_live: Callable[[str], None]) -> None:
-    await hub.ready()
-    on_live(url)
+        await server.serve(sockets=[sock])

@@ -31,6 +31,8 @@ class Page {
   /** @param {{watchlist: Watchlist, tape: Tape, chart: Chart, status: Status}} parts */
   constructor({ watchlist, tape, chart, status }) {
     Object.assign(this, { watchlist, tape, chart, status });
+    /** Does the server complain about what the address asks for? */
+    this.refused = false;
     this.notice = document.getElementById("notice");
     this.sessions = new Sessions(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
     this.replay = new Replay({
@@ -78,12 +80,13 @@ class Page {
     const whole = message.type === "snapshot";
     if (message.type === "replay") return this.replay.receive(message.replay);
     if (message.type === "error" && this.replay.refused(message.message)) return;
-    if (message.type === "error") this.say(message.message.replace(/^(chart|tape): /, ""));
-    if (message.errors) this.say(message.errors.join("; ").replace(/\b(chart|tape): /g, ""));
+    if (message.type === "error") this.refuse(message.message);
+    for (const complaint of message.errors ?? []) this.refuse(complaint);
     if (message.time) this.status.served(message.time);
     if (message.watchlist) {
       if (whole) this.watchlist.replace(message.watchlist.rows);
       else this.watchlist.apply(message.watchlist.rows);
+      if (this.refused && message.watchlist.rows.some((row) => row.symbol === symbol)) this.again();
       this.status.symbols(this.watchlist.rows.size);
       this.status.headline(symbol, this.watchlist.row(symbol));
       if (whole) this.watchlist.mark(symbol);
@@ -124,8 +127,21 @@ class Page {
     }
   }
 
+  /** The server complains about a part of the subscription. @param {string} complaint */
+  refuse(complaint) {
+    this.refused = true;
+    this.say(complaint.replace(/^(chart|tape): /, ""));
+  }
+
+  /** What was refused may be had by now: a symbol has got its first tick. */
+  again() {
+    this.say("");
+    this.connection.resubscribe();
+  }
+
   /** Show a notice over the chart; an empty one hides it. @param {string} text */
   say(text) {
+    if (!text) this.refused = false;
     this.notice.textContent = text;
     this.notice.hidden = !text;
   }

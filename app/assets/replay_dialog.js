@@ -31,7 +31,12 @@ export class Dialog {
     element("replay-go").addEventListener("click", () => this.go());
     element("replay-earlier").addEventListener("click", () => this.turn(-1));
     element("replay-later").addEventListener("click", () => this.turn(1));
-    this.input.addEventListener("change", () => this.read());
+    /** @type {string[]} */
+    this.wanted = [];
+    this.input.addEventListener("change", () => {
+      this.wanted = this.input.value.split(",").map((symbol) => symbol.trim().toUpperCase());
+      this.read();
+    });
     this.at.addEventListener("pointerdown", (event) => event.target === this.at && this.hide());
     this.at.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.hide();
@@ -57,11 +62,9 @@ export class Dialog {
   show() {
     this.at.hidden = false;
     this.refuse("");
-    window.dash_clientside.set_props("replay-symbols", { value: this.symbols().join(", ") });
-    requestAnimationFrame(() => {
-      this.read();
-      element("replay-go").focus();
-    });
+    this.wanted = this.symbols();
+    window.dash_clientside.set_props("replay-symbols", { value: this.wanted.join(", ") });
+    this.read();
   }
 
   hide() {
@@ -76,19 +79,12 @@ export class Dialog {
     }
   }
 
-  asked() {
-    return this.input.value
-      .split(",")
-      .map((symbol) => symbol.trim())
-      .filter(Boolean);
-  }
-
   /** Read the days of the symbols typed. */
   async read() {
     const question = ++this.question;
     this.days = [];
     this.day = "";
-    const asked = new URLSearchParams({ symbols: this.asked().join(",") });
+    const asked = new URLSearchParams({ symbols: this.wanted.join(",") });
     const until = this.until();
     if (until !== null) asked.set("until", new Date(until).toISOString());
     try {
@@ -110,6 +106,7 @@ export class Dialog {
     this.month = (last ?? new Date().toISOString()).slice(0, 7);
     if (last) this.day = last;
     this.draw();
+    if (last && document.activeElement !== this.input) element("replay-go").focus();
   }
 
   /** To the next month that has data. @param {number} way */
@@ -160,7 +157,7 @@ export class Dialog {
     if (!this.day) return;
     const { start, pace } = this.chosen;
     const speed = pace === "max" ? pace : Number(pace);
-    const asked = { symbols: this.asked(), day: this.day, speed, play: true };
+    const asked = { symbols: this.wanted.filter(Boolean), day: this.day, speed, play: true };
     this.open({ ...asked, start });
   }
 

@@ -1,0 +1,70 @@
+"""A browser to test with: the machine's, else Playwright's own download, else Debian's package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DOWNLOAD_TIMEOUT_S: Final = 100
+INSTALL_TIMEOUT_S: Final = 300
+FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class NoBrowserError(Exception):
+    """There is no browser and none could be installed; the message says what was tried."""
+
+
+def find_browser(bundled: str) -> str:
+    """Path of a Chromium, installed if need be; `bundled` is where Playwright keeps its own.
+
+    Raises `NoBrowserError`.
+    """
+    found = _on_path() or _existing(bundled)
+    if found is not None:
+        return found
+    tried = [_run([sys.executable, "-m", "playwright", "install", "chromium"], DOWNLOAD_TIMEOUT_S)]
+    found = _existing(bundled)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        tried.append(_run(["apt-get", "update"], INSTALL_TIMEOUT_S))
+        install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+        tried.append(_run(install, INSTALL_TIMEOUT_S))
+        found = _on_path()
+    if found is None:
+        raise NoBrowserError(
+            "no browser: install chromium (apt-get install chromium) or run `playwright install chromium`; tried\n"
+            + "\n".join(tried)
+        )
+    return found
+
+
+def _on_path() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def _existing(path: str) -> str | None:
+    return path if Path(path).is_file() else None
+
+
+def _run(command: list[str], timeout_s: float) -> str:
+    """What came of `command`, for people."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False, env=environment
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return f"{' '.join(command)}: {exc}"
+    return f"{' '.join(command)}: exit code {done.returncode} {done.stderr.strip()[-500:]}"

@@ -1,0 +1,52 @@
+"""Somebody who writes ticks by SQL, as with psql."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+
+class Market:
+    """`with Market(url) as market`: one autocommitting connection as the database's owner."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def trade(self, symbol: str, price: float, *, size: float = 100, time: datetime | None = None) -> None:
+        """Insert one tick, by default of now."""
+        self._connection.execute(
+            "insert into ticks (time, symbol, price, size, bid, ask) values (%s, %s, %s, %s, %s, %s)",
+            (time or datetime.now(UTC), symbol, price, size, price - 0.01, price + 0.01),
+        )
+
+    def past(self, symbol: str, prices: list[float], *, newest: datetime | None = None) -> None:
+        """One tick a minute, the last one in the minute of `newest` (default: five minutes ago)."""
+        last = (newest or datetime.now(UTC) - timedelta(minutes=5)).replace(second=10, microsecond=0)
+        for back, price in enumerate(reversed(prices)):
+            self.trade(symbol, price, time=last - timedelta(minutes=back))
+
+    def instrument(self, symbol: str, *, price_decimals: int, timezone: str) -> None:
+        """Register an instrument before its first tick."""
+        self._connection.execute(
+            "insert into instruments (symbol, price_decimals, timezone) values (%s, %s, %s)",
+            (symbol, price_decimals, timezone),
+        )
+
+    def cut_connections(self) -> int:
+        """End every connection of Tickdeck to this database; returns how many there were."""
+        cut = self._connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and application_name like 'tickdeck%'"
+        ).fetchall()
+        return len(cut)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()

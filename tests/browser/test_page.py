@@ -1,0 +1,83 @@
+"""The page itself: it loads with an empty console, asks nobody else for anything, and cuts nothing off."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.watching import Watched
+
+
+def test_opens_a_symbol_by_itself(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    watched.state("live")
+    watched.until("location.search.includes('symbol=') && location.search.includes('interval=1m')")
+    symbol = watched.page.input_value("#symbol")
+    expect(watched.page).to_have_title(re.compile(rf"^{symbol} [\d,]+\.\d+ · Tickdeck$"))
+    assert watched.page.locator("#watchlist .ag-center-cols-container .ag-row").count() == 20
+    watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
+    expect(watched.page.locator("#instrument")).not_to_be_empty()
+    expect(watched.page.locator("#transport")).to_be_hidden()
+    expect(watched.page.locator("#mode")).to_have_text("LIVE")
+
+
+def test_asks_only_its_own_server(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    assert watched.requests
+    elsewhere = [url for url in watched.requests if not url.startswith((walking.url, "data:", "blob:"))]
+    assert elsewhere == []
+    assert not [url for url in watched.requests if "_dash-ws" in url]
+
+
+def test_headers_allow_only_own_scripts(walking: Dashboard, watched: Watched) -> None:
+    response = watched.page.goto(walking.url)
+    assert response is not None
+    policy = response.headers["content-security-policy"]
+    assert "'unsafe-eval'" not in policy
+    assert "http" not in policy
+    assert response.headers["content-encoding"] == "gzip"
+    watched.page.wait_for_selector("#chart-panel[data-drawn]")
+
+
+@pytest.mark.parametrize("width", [1440, 1920])
+def test_nothing_is_cut(walking: Dashboard, watched: Watched, width: int) -> None:
+    watched.page.set_viewport_size({"width": width, "height": 900})
+    watched.open(walking.url)
+    watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
+    cut = watched.page.evaluate(
+        """() => [...document.querySelectorAll(
+               '.ag-header-cell-text, .ag-cell, .status-fact, .intervals button, .headline > *')]
+             .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
+             .map((e) => [e.className, e.textContent])"""
+    )
+    assert cut == []
+    assert watched.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_search_narrows_the_watchlist_and_opens_a_symbol(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    symbols = watched.page.locator("#watchlist .ag-cell.symbol").all_inner_texts()
+    wanted = symbols[7]
+    watched.page.keyboard.press("/")
+    watched.page.keyboard.type(wanted.lower())
+    watched.until("document.querySelectorAll('#watchlist .ag-center-cols-container .ag-row').length < 20")
+    watched.page.keyboard.press("Enter")
+    watched.drawn(wanted, "1m")
+    watched.until("document.querySelectorAll('#watchlist .ag-center-cols-container .ag-row').length === 20")
+
+
+def test_sorts_by_a_column(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    watched.page.locator("#watchlist .ag-header-cell[col-id='volume']").click()
+    watched.until(
+        """() => {
+            const rows = [...document.querySelectorAll('#watchlist .ag-center-cols-container .ag-row')];
+            rows.sort((a, b) => a.getAttribute('row-index') - b.getAttribute('row-index'));
+            const api = dash_ag_grid.getApi('watchlist');
+            const volumes = rows.map((row) => api.getRowNode(row.getAttribute('row-id')).data.volume);
+            return volumes.length === 20 && volumes.every((v, i) => i === 0 || v <= volumes[i - 1]);
+        }"""
+    )

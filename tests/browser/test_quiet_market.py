@@ -1,0 +1,83 @@
+"""A market at rest: single ticks written by SQL, late ones too, new symbols, and an empty database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.market import Market
+from tests.browser.watching import Watched
+
+SHOWN_WITHIN_MS = 1_000
+"""Ten times what is promised: a machine that runs tests is not at rest."""
+
+CLOSES = "() => document.querySelector('#chart .js-plotly-plot').data[0].close"
+
+
+def test_an_insert_shows_at_once(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
+    dashboard, market = quiet
+    market.past("ACME", [100.0, 101.0, 100.5])
+    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    last = watched.page.locator('#watchlist .ag-row[row-id="ACME"] [col-id="last"]')
+    market.trade("ACME", 123.45)
+    expect(last).to_have_text("123.45", timeout=SHOWN_WITHIN_MS)
+    expect(watched.page.locator("#headline-last")).to_have_text("123.45")
+    expect(watched.page.locator('#tape .ag-row[row-index="0"] [col-id="price"]')).to_have_text("123.45")
+    expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("123.45")
+    expect(watched.page.locator(".last-label text")).to_have_text("123.45")
+    expect(watched.page).to_have_title("ACME 123.45 · Tickdeck")
+
+
+def test_a_late_tick_changes_its_closed_candle_and_its_place_in_the_tape(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    noon = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(minutes=5)
+    market.past("ACME", [100.0, 101.0, 102.0, 103.0], newest=noon)
+    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    watched.until(f"() => ({CLOSES})().join() === '100,101,102'")
+    market.trade("ACME", 107.0, time=noon - timedelta(minutes=1))
+    watched.until(f"() => ({CLOSES})().join() === '100,101,107'")
+    prices = watched.page.locator('#tape .ag-row[row-index="1"] [col-id="price"]')
+    expect(prices).to_have_text("107.00")
+    assert watched.cell("ACME", "last") == "103.00"
+
+
+def test_a_late_tick_in_an_empty_minute_becomes_a_candle_in_between(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    noon = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(minutes=20)
+    for minute, price in ((0, 50.0), (4, 54.0), (5, 55.0)):
+        market.trade("ACME", price, time=noon + timedelta(minutes=minute))
+    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    watched.until(f"() => ({CLOSES})().join() === '50,54'")
+    market.trade("ACME", 52.0, time=noon + timedelta(minutes=2))
+    watched.until(f"() => ({CLOSES})().join() === '50,52,54'")
+
+
+def test_an_empty_database_fills_before_the_eyes(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
+    dashboard, market = quiet
+    watched.page.goto(dashboard.url)
+    watched.state("live")
+    expect(watched.page.locator("#watchlist .ag-overlay-no-rows-center")).to_contain_text("No symbols yet")
+    market.trade("FIRST", 10.0)
+    watched.drawn("FIRST", "1m")
+    market.trade("SECOND", 20.0)
+    expect(watched.page.locator('#watchlist .ag-row[row-id="SECOND"]')).to_be_visible()
+    assert "symbol=FIRST" in watched.page.url
+
+
+def test_decimals_follow_the_instrument(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
+    dashboard, market = quiet
+    market.instrument("EURUSD", price_decimals=5, timezone="Europe/Berlin")
+    market.past("EURUSD", [1.08, 1.09])
+    watched.open(f"{dashboard.url}/?symbol=EURUSD&interval=1m")
+    expect(watched.page.locator('#watchlist .ag-row[row-id="EURUSD"] [col-id="last"]')).to_have_text(
+        "1.09000"
+    )
+    expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("1.09000")
+    expect(watched.page.locator("#status-clock")).to_contain_text("Berlin")
+    expect(watched.page.locator("#instrument")).to_contain_text("Berlin time")

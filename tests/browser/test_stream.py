@@ -1,0 +1,104 @@
+"""What moves: numbers in the grid, the forming candle, the tape; and what must not move."""
+
+from __future__ import annotations
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.watching import Watched
+
+FORMING = """() => {
+    const body = document.querySelector('#chart-front .forming .body');
+    return [body.getAttribute('y'), body.getAttribute('height')].join();
+}"""
+
+
+def test_numbers_change_without_a_reload(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    watched.page.evaluate("window.notReloaded = true")
+    cells = (
+        "() => [...document.querySelectorAll('#watchlist [col-id=last]')].map((e) => e.textContent).join()"
+    )
+    before = watched.page.evaluate(cells)
+    watched.until(f"(before) => ({cells})() !== before", before)
+    tape = "() => document.querySelector('#tape .ag-row[row-index=\"0\"]').getAttribute('row-id')"
+    newest = watched.page.evaluate(tape)
+    watched.until(f"(before) => ({tape})() !== before", newest)
+    assert watched.page.evaluate("window.notReloaded")
+
+
+def test_only_prices_that_moved_flash(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    watched.until("document.querySelector('#watchlist .ag-cell-data-changed') !== null")
+    flashed = "[...document.querySelectorAll('.ag-cell-data-changed')].map((e) => e.getAttribute('col-id'))"
+    assert set(watched.page.evaluate(flashed)) <= {"last"}
+
+
+def test_forming_candle_moves_and_rolls_over(walking: Dashboard, watched: Watched) -> None:
+    watched.open(f"{walking.url}/?interval=5s")
+    before = watched.page.evaluate(FORMING)
+    watched.until(f"(before) => ({FORMING})() !== before", before)
+
+    newest = "() => document.querySelector('#chart .js-plotly-plot').data[0].x.at(-1)"
+    closed = watched.page.evaluate(newest)
+    low, _ = watched.range()
+    watched.until(f"(before) => ({newest})() >= before + 2", closed)
+    after, _ = watched.range()
+    assert after >= low + 2, "the view follows the newest candle"
+
+
+def test_closed_candles_agree_with_the_server(walking: Dashboard, watched: Watched) -> None:
+    watched.open(f"{walking.url}/?interval=5s")
+    newest = "() => document.querySelector('#chart .js-plotly-plot').data[0].x.at(-1)"
+    closed = watched.page.evaluate(newest)
+    watched.until(f"(before) => ({newest})() >= before + 2", closed)
+    shown, stored = watched.page.evaluate(
+        """async () => {
+            const trace = document.querySelector('#chart .js-plotly-plot').data[0];
+            const shown = [trace.open, trace.high, trace.low, trace.close].map((column) => column.slice(-12, -2));
+            const asked = new URLSearchParams(location.search);
+            asked.set('limit', '30');
+            const stored = await (await fetch(`/api/candles?${asked}`)).json();
+            return [shown, stored.map((c) => [c.open, c.high, c.low, c.close])];
+        }"""
+    )
+    rows = [list(row) for row in zip(*shown, strict=True)]
+    assert len(rows) == 10
+    assert all(row in stored for row in rows)
+
+
+def test_zoom_survives_fifty_updates(walking: Dashboard, watched: Watched) -> None:
+    watched.open(f"{walking.url}/?interval=1s")
+    box = watched.page.locator("#chart").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    watched.page.mouse.move(*middle)
+    watched.page.mouse.wheel(0, -400)
+    watched.page.mouse.down()
+    watched.page.mouse.move(middle[0] + 250, middle[1], steps=5)
+    watched.page.mouse.up()
+    last = "() => Number(document.getElementById('chart-panel').dataset.candles)"
+    watched.until("document.querySelector('#chart .js-plotly-plot')._fullLayout.xaxis.range[0] % 1 !== 0")
+    settled = watched.range()
+    frames, candles = watched.chart_frames, watched.page.evaluate(last)
+    while watched.chart_frames < frames + 50:
+        watched.page.wait_for_timeout(50)  # hands the browser's events to the listeners
+    assert watched.page.evaluate(last) > candles, "candles closed meanwhile"
+    assert watched.range() == settled
+
+
+def test_scrolling_back_reads_older_candles(walking: Dashboard, watched: Watched) -> None:
+    watched.open(f"{walking.url}/?interval=1m")
+    box = watched.page.locator("#chart").bounding_box()
+    assert box is not None
+    left, right, y = box["x"] + 20, box["x"] + box["width"] - 100, box["y"] + 150
+    first = "() => document.querySelector('#chart .js-plotly-plot').data[0].x[0]"
+    for _ in range(60):
+        if watched.page.evaluate(first) < 0:
+            break
+        watched.page.mouse.move(left, y)
+        watched.page.mouse.down()
+        watched.page.mouse.move(right, y, steps=3)
+        watched.page.mouse.up()
+        watched.page.wait_for_timeout(100)
+    assert watched.page.evaluate(first) < 0, "candles before the first 500 have numbers below 0"
+    watched.page.mouse.dblclick((left + right) / 2, y)
+    watched.until("document.querySelector('#chart .js-plotly-plot').layout.xaxis.range[1] > 490")
