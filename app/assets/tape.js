@@ -27,11 +27,10 @@ export class Tape {
     const remove = this.rows;
     this.rows = [];
     const add = this.take(ticks.slice(0, MOST_ROWS));
-    const kept = new Set(add.map((row) => row.id));
     this.api.flushAsyncTransactions();
-    this.api.applyTransaction({ remove: remove.filter((row) => !kept.has(row.id)) });
-    const there = new Set(remove.map((row) => row.id));
-    this.api.applyTransaction({ add: add.filter((row) => !there.has(row.id)), addIndex: 0 });
+    // All of them go: what was there may belong between the new ones (a replay that went back).
+    this.api.applyTransaction({ remove });
+    this.api.applyTransaction({ add, addIndex: 0 });
   }
 
   /** Nothing to show: the symbol is unknown. */
