@@ -114,7 +114,7 @@ export class Replay {
   draw() {
     const { told } = this;
     element("transport").hidden = !told;
-    document.body.dataset.replay = told?.state ?? "";
+    document.body.dataset.replaying = told?.state ?? "";
     this.onClock(told?.clock ?? null);
     if (!told) return;
     const wall = wallClock(told.clock, told.timezone);

@@ -34,7 +34,9 @@ export class Dialog {
     /** @type {string[]} */
     this.wanted = [];
     this.input.addEventListener("change", () => {
-      this.wanted = this.input.value.split(",").map((symbol) => symbol.trim().toUpperCase());
+      const known = new Map(this.symbols().map((symbol) => [symbol.toUpperCase(), symbol]));
+      const typed = this.input.value.split(",").map((symbol) => symbol.trim());
+      this.wanted = typed.map((symbol) => known.get(symbol.toUpperCase()) ?? symbol);
       this.read();
     });
     this.at.addEventListener("pointerdown", (event) => event.target === this.at && this.hide());
