@@ -7,7 +7,7 @@
 -- epoch, in as many messages as needed; or, for over 500 bars or 4,000 ticks,
 --   {"x": …, "t": …, "reload": [first_us, last_us]}: read the tables again for that range.
 --
--- What each step costs was measured (docs/performance.md).  Two things save the most: ticks are not sorted, and
+-- What each step costs was measured (see docs/performance.md).  Two things save the most: ticks are not sorted, and
 -- each is read once, by one hash aggregate.  For that (time, seq) is packed into one bigint, `k`: 26 bits of µs
 -- within the minute and 37 bits of seq, counted from the statement's smallest.  Where seqs of one statement
 -- lie further apart than that, their rank among the statement's seqs takes their place.
