@@ -126,3 +126,16 @@ async def load_bar(console: Console, load: CsvLoad, writer: list[FeedWriter]) ->
 
 def _time(time_us: int | None) -> str | None:
     return None if time_us is None else from_us(time_us).isoformat().replace("+00:00", "Z")
+
+
+def say_ended(writers: list[FeedWriter], rejects: RejectsFile) -> None:
+    """One line on standard error: what the feeds that have ended did."""
+    if writers:
+        stored = sum(writer.counters.stored for writer in writers)
+        already = sum(writer.counters.already for writer in writers)
+        Console(stderr=True, soft_wrap=True).print(
+            f"stored {stored:,}, already there {already:,}, rejected {rejects.count:,}"
+            + (f" (in {rejects.path})" if rejects.count else ""),
+            highlight=False,
+            markup=False,
+        )
