@@ -18,8 +18,8 @@ from app.live.protocol import NOTHING, Subscription
 from app.live.settings import LiveSettings
 from app.live.state import MarketState
 
-EARLY_S: Final = 0.001
-"""Parts due within this time of a flush join it."""
+EARLY_S: Final = 0.002
+"""Parts due within this time of a flush join it: more than the event loop's timers are off."""
 
 
 @dataclass(eq=False, slots=True)
@@ -57,14 +57,9 @@ class Broadcast:
         self.state = state
         self.frames = FrameBuilder(state, now_us, status)
         self._dead_after_s = settings.dead_after_s
-        self._periods = Versions(0, 0, 0, 0)._asdict() | {
-            "watchlist": 1 / settings.grid_rate,
-            "chart": 1 / settings.chart_rate,
-            "tape": 1 / settings.tape_rate,
-            "status": 0.0,
-        }
+        self._periods = (1 / settings.grid_rate, 1 / settings.chart_rate, 1 / settings.tape_rate, 0.0)
         self._metrics = metrics
-        self._next_at = dict.fromkeys(Versions._fields, 0.0)
+        self._next_at = [0.0] * len(self._periods)
         self._let_out = self.frames.newest()
         self._audiences: dict[Subscription, _Audience] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -102,8 +97,8 @@ class Broadcast:
         if self._timer is not None:
             return
         due = [
-            self._next_at[part]
-            for part, newest, out in zip(Versions._fields, self.frames.newest(), self._let_out, strict=True)
+            next_at
+            for next_at, newest, out in zip(self._next_at, self.frames.newest(), self._let_out, strict=True)
             if newest > out
         ]
         if min(self._let_out) < self.state.reset_version:
@@ -121,21 +116,23 @@ class Broadcast:
         self._timer = None
         now = self._loop.time()
         version = self.state.version
-        out = self._let_out._asdict()
-        for part, newest in self.frames.newest()._asdict().items():
+        out = list(self._let_out)
+        if min(out) < self.state.reset_version:  # everybody gets a snapshot
+            out = [version] * len(out)
+        for part, newest in enumerate(self.frames.newest()):
             if newest > out[part] and self._next_at[part] <= now + EARLY_S:
                 out[part] = version
                 late = now - self._next_at[part]
                 period = self._periods[part]
                 self._next_at[part] += period if late < period else late + period
-        self._let_out = Versions(**out)
+        self._let_out = Versions(*out)
         behind = False
         for audience in list(self._audiences.values()):
             for viewer in list(audience.viewers):
                 behind |= not self._offer(audience, viewer, now)
         self.changed()
         if behind and self._timer is None:
-            self._timer = self._loop.call_at(now + min(p for p in self._periods.values() if p), self._flush)
+            self._timer = self._loop.call_at(now + min(self._periods[:-1]), self._flush)
 
     def _offer(self, audience: _Audience, viewer: Viewer, now: float) -> bool:
         """Send what the viewer misses; False where it has not read enough of what it got."""
