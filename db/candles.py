@@ -18,6 +18,7 @@ from db.reading import (
     HOUR_US,
     LATEST_US,
     MINUTE_US,
+    any_older,
     ceil_us,
     floor_us,
     looking_back,
@@ -119,7 +120,7 @@ async def _read(
             rows = await connection.fetch(
                 statement("candles_from_1m"), symbol, first, last, width, limit, minutes
             )
-        if len(rows) == limit:
+        if len(rows) == limit or not await any_older(connection, symbol, low, start_us, width_us):
             break
     return [Candle(*row) for row in reversed(rows)]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from db.market import Candle, from_us
 from db.pool import Connection
-from db.reading import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, ceil_us, floor_us, looking_back
+from db.reading import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, any_older, ceil_us, floor_us, looking_back
 from db.statements import statement
 
 WINDOW_US: Final = 32 * DAY_US
@@ -21,7 +21,7 @@ async def read_minutes(connection: Connection, symbol: str, low: int, high: int,
     for start_us in looking_back(low, high, WINDOW_US):
         first = from_us(ceil_us(start_us, MINUTE_US))
         rows = await connection.fetch(statement("candles_1m"), symbol, first, last, limit)
-        if len(rows) == limit:
+        if len(rows) == limit or not await any_older(connection, symbol, low, start_us, MINUTE_US):
             break
     return [Candle(*row) for row in reversed(rows)]
 

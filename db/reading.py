@@ -10,8 +10,9 @@ from typing import Final
 import asyncpg
 
 from db.connect import translate
-from db.market import MAX_TIME_US, MIN_TIME_US
+from db.market import MAX_TIME_US, MIN_TIME_US, from_us
 from db.pool import Connection, PoolOrConnection
+from db.statements import statement
 
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
@@ -53,6 +54,19 @@ def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:
         if newest - span > start_us:
             yield newest - span
     yield start_us
+
+
+async def any_older(connection: Connection, symbol: str, low: int, start_us: int, width_us: int = 0) -> bool:
+    """Whether candles of `width_us` in [low, start_us) may have been missed by a window that starts at `start_us`.
+
+    Costs next to nothing where there are no older chunks, and saves the same read over a longer window.
+    """
+    if start_us <= low:
+        return False
+    reach_us = start_us + (width_us + 2 * HOUR_US if width_us else 0)  # days may have 25 hours
+    first, last = from_us(low), from_us(min(reach_us, LATEST_US))
+    older: bool = await connection.fetchval(statement("candles_older"), symbol, first, last)
+    return older
 
 
 def floor_us(time_us: int, width_us: int) -> int:
