@@ -33,3 +33,30 @@ def ingest(
 
     with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
         run(url, as_json=as_json, day=day if day.exists() else None, rounds=rounds)
+
+
+@app.command()
+def history(
+    as_json: bool = AS_JSON,
+    full: bool = typer.Option(False, "--full", help="50 million stored ticks too: some 10 minutes, 7 GB."),
+) -> None:
+    """Milliseconds to the JSON of a 500-candle chart of each interval, against folding the raw ticks."""
+    from bench.history import run  # noqa: PLC0415
+
+    with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
+        run(url, as_json=as_json, full=full, progress=progress)
+
+
+@app.command()
+def replay(
+    as_json: bool = AS_JSON,
+    day: Path = typer.Option(
+        DAY, "--day", envvar="TICKDECK_BENCH_DAY", help="A file of real trades, if there."
+    ),
+    year: bool = typer.Option(True, help="Seek with a year of days stored, too."),
+) -> None:
+    """Ticks a second of a replay, its seek times, its pacing, and what ten replays cost the live market."""
+    from bench.replay import run  # noqa: PLC0415
+
+    with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
+        run(url, as_json=as_json, day=day if day.exists() else None, year=year)
