@@ -37,4 +37,5 @@ def progress_bar(console: Console) -> Iterator[Report]:
     try:
         yield report
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
