@@ -33,21 +33,37 @@ with zone as materialized (
     from days cross join lateral (values (first), (next)) e (edge)
     where edge <> time_bucket('1 hour', edge)
 ), parts as (
-    select days.label, c.*
+    -- Folded day by day and hour by hour, so that each is one short walk along the index.
+    select days.label, kept.*
     from days
-    join candles c on c.symbol = $1 and c.interval = '1h'
-        and c.bucket >= $2::timestamptz - interval '1 hour'
-        and c.bucket < $3::timestamptz + interval '26 hours'       -- for the planner
-        and c.bucket >= days.first and c.bucket <= days.next - interval '1 hour' and c.bucket < $4
-    where not exists (select from stale where stale.hour = c.bucket)
+    cross join lateral (
+        select first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+               sum(volume) as volume, sum(turnover) as turnover, sum(trades) as trades,
+               min(first_time) as first_time, first(first_seq, bucket) as first_seq,
+               max(last_time) as last_time, last(last_seq, bucket) as last_seq
+        from candles
+        where symbol = $1 and interval = '1h'
+          and bucket >= $2::timestamptz - interval '1 hour'
+          and bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+          and bucket >= days.first and bucket <= days.next - interval '1 hour' and bucket < $4
+          and bucket not in (select hour from stale)
+        having count(*) > 0
+    ) kept
     union all
-    select loose.label, c.*
+    select loose.label, folded.*
     from loose
-    join candles c on c.symbol = $1 and c.interval = '1m'
-        and c.bucket >= $2::timestamptz - interval '1 hour'
-        and c.bucket < $3::timestamptz + interval '26 hours'       -- for the planner
-        and c.bucket >= greatest(loose.first, loose.hour)
-        and c.bucket < least(loose.next, loose.hour + interval '1 hour', $4)
+    cross join lateral (
+        select first(open, bucket), max(high), min(low), last(close, bucket),
+               sum(volume), sum(turnover), sum(trades),
+               min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+        from candles
+        where symbol = $1 and interval = '1m'
+          and bucket >= $2::timestamptz - interval '1 hour'
+          and bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+          and bucket >= greatest(loose.first, loose.hour)
+          and bucket < least(loose.next, loose.hour + interval '1 hour', $4)
+        having count(*) > 0
+    ) folded
 ), found as (
     (
         select bucket, open, high, low, close, volume, turnover, trades, first_time, first_seq, last_time, last_seq
@@ -58,9 +74,9 @@ with zone as materialized (
         limit $5
     )
     union all
-    select label, first(open, bucket), max(high), min(low), last(close, bucket),
+    select label, first(open, first_time), max(high), min(low), last(close, last_time),
            sum(volume), sum(turnover), sum(trades)::bigint,
-           min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+           min(first_time), first(first_seq, first_time), max(last_time), last(last_seq, last_time)
     from parts
     group by label
 )
