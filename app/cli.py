@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from app import cli_bench, cli_db, cli_feeds, cli_replay, cli_upkeep
+from app import cli_bench, cli_db, cli_feeds, cli_replay, cli_upkeep, cli_verify
 from db.errors import TickdeckError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(cli_db.app, name="db")
 app.add_typer(cli_bench.app, name="bench")
 cli_feeds.register(app)
 cli_replay.register(app)
+cli_verify.register(app)
 errors = Console(stderr=True, soft_wrap=True)
 
 PORT = typer.Option(None, "--port", min=0, max=65535, help="Port of the page (default 8050; 0: a free one).")
