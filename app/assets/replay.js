@@ -160,7 +160,9 @@ export class Replay {
     const value = (/** @type {number | "max"} */ speed) => (speed === "max" ? Infinity : speed);
     const beyond = SPEEDS.filter((speed) => (way > 0 ? value(speed) > now : value(speed) < now));
     const speed = way > 0 ? beyond[0] : beyond.at(-1);
-    if (speed !== undefined) this.do("speed", { speed });
+    if (speed === undefined) return;
+    this.do("speed", { speed });
+    this.told = { ...this.told, speed }; // the next press counts from here; what the server says will follow
   }
 
   /** First press: the loop's start; second: its end; third: no loop. */
