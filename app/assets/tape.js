@@ -4,6 +4,7 @@
 /** @typedef {{id: string, time_us: number, seq: number | string, price: number, went: number}} Row  `went`: sign of the move */
 
 const MOST_ROWS = 200;
+const FEW_TICKS = 2;
 const PHONE = matchMedia("(max-width: 760px)");
 const DESKTOP_COLUMNS = ["exchange", "conditions"];
 
@@ -52,6 +53,7 @@ export class Tape {
       while (index < this.rows.length && !before.has(this.rows[index])) add.push(this.rows[index++]);
       if (add.length) this.api.applyTransactionAsync({ add, addIndex });
     }
+    if (ticks.length <= FEW_TICKS) this.api.flushAsyncTransactions(); // a quiet market: show it at once
   }
 
   /** Put the ticks that are not there yet in their places. @param {Tick[]} ticks newest first */

@@ -11,6 +11,7 @@ import { learn } from "./instruments.js";
 const PHONE = matchMedia("(max-width: 760px)");
 const PHONE_COLUMNS = ["symbol", "last", "change", "change_pct", "volume"];
 const KEY_PAUSE_MS = 120;
+const FEW_ROWS = 8;
 
 export class Watchlist {
   /** @param {any} api AG Grid's @param {HTMLInputElement} search */
@@ -50,6 +51,7 @@ export class Watchlist {
       (before ? update : add).push(shown);
     }
     this.api.applyTransactionAsync({ add, update, remove });
+    if (rows.length <= FEW_ROWS) this.api.flushAsyncTransactions(); // a quiet market: show it at once
     if (add.length) {
       learn(add.map((row) => row.symbol)).then((news) => news && this.api.refreshCells({ force: true }));
       this.offerSymbols();
