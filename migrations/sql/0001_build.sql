@@ -53,16 +53,25 @@ begin
            sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
            min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
     from (
-        select distinct t.symbol, time_bucket('1 day', edge.at, i.timezone) as day,
-               ((time_bucket('1 day', edge.at, i.timezone) at time zone i.timezone) + interval '1 day')
-                   at time zone i.timezone as next_day
+        select distinct t.symbol, label as day, first, next
         from taken_hours t
         join instruments i on i.symbol = t.symbol
-        cross join lateral (values (t.hour), (t.hour + interval '59 minutes')) as edge(at)
+        cross join lateral (values (t.hour), (t.hour + interval '59 minutes')) edge (at)
+        cross join lateral (select date_trunc('day', at at time zone i.timezone) as date) here
+        cross join lateral (
+            select date at time zone i.timezone as label,
+                   (date + interval '1 day') at time zone i.timezone as next_label
+        ) midnight
+        cross join lateral (    -- where the clock comes back over midnight, the day starts with the first one
+            select case when (label - interval '1 hour') at time zone i.timezone >= date
+                        then label - interval '1 hour' else label end as first,
+                   case when (next_label - interval '1 hour') at time zone i.timezone >= date + interval '1 day'
+                        then next_label - interval '1 hour' else next_label end as next
+        ) span
     ) d
-    join candles c on c.symbol = d.symbol and c.bucket >= d.day and c.bucket < d.next_day
-        and c.interval = case when extract(epoch from d.day)::bigint % 3600 = 0
-                               and extract(epoch from d.next_day)::bigint % 3600 = 0
+    join candles c on c.symbol = d.symbol and c.bucket >= d.first and c.bucket < d.next
+        and c.interval = case when extract(epoch from d.first)::bigint % 3600 = 0
+                               and extract(epoch from d.next)::bigint % 3600 = 0
                               then '1h' else '1m' end
     group by d.symbol, d.day
     on conflict (symbol, interval, bucket) do update set
