@@ -32,7 +32,9 @@ def _with_driver(url: str, driver: str) -> str:
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
-        raise ConfigurationError("DATABASE_URL is no address of the form postgresql://user@host/name") from exc
+        raise ConfigurationError(
+            "DATABASE_URL is no address of the form postgresql://user@host/name"
+        ) from exc
     if parsed.get_backend_name() not in {"postgresql", "postgres", "timescaledb"}:
         raise ConfigurationError(f"DATABASE_URL must start with postgresql://, not {parsed.drivername}://")
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
