@@ -31,7 +31,7 @@ check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/lint-imports
 
 bench: $(DEV)       ## the figures of docs/performance.md, on this machine
-	@for each in ingest history push browser; do $(VENV)/bin/tickdeck bench $$each || exit 1; done
+	@for each in ingest history push replay browser; do $(VENV)/bin/tickdeck bench $$each || exit 1; done
 
 schema: $(DEV)      ## write db/schema.json anew, after a change of the migrations
 	$(VENV)/bin/python -m scripts.schema
