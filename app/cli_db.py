@@ -8,7 +8,6 @@ import shutil
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from app.database import database, embedded_server
 from app.progress import progress_bar
@@ -65,10 +64,8 @@ def status(as_json: bool = typer.Option(False, "--json", help="One JSON object."
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in facts.items():
-        table.add_row(name, "-" if value is None else str(value))
-    Console(soft_wrap=True).print(table)
+    for name, value in facts.items():  # never cut to the terminal's width: the address is to be copied
+        typer.echo(f"{name:<12} {'-' if value is None else value}")
 
 
 @app.command()
