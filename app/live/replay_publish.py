@@ -79,6 +79,7 @@ async def publishing(opened: Opened, port: int) -> AsyncIterator[Published]:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
+        listening.listen()  # whoever reads the address may connect at once
     except OSError as exc:
         listening.close()
         raise ConfigurationError(f"port {port} cannot be used: {exc.strerror}") from exc
