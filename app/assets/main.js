@@ -83,6 +83,7 @@ class Page {
     if (message.type === "error") this.refuse(message.message);
     for (const complaint of message.errors ?? []) this.refuse(complaint);
     if (message.time) this.status.served(message.time);
+    if (message.time) this.replay.heard(message.time);
     if (message.watchlist) {
       if (whole) this.watchlist.replace(message.watchlist.rows);
       else this.watchlist.apply(message.watchlist.rows);

@@ -111,6 +111,13 @@ export class Replay {
     this.draw();
   }
 
+  /** The server's clock in a message of the market: what is shown is never later than the clock beside it. */
+  heard(/** @type {number} */ ms) {
+    if (!this.told || this.told.clock === ms) return;
+    this.told = { ...this.told, clock: ms };
+    this.draw();
+  }
+
   draw() {
     const { told } = this;
     element("transport").hidden = !told;

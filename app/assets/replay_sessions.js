@@ -140,7 +140,7 @@ export class Sessions {
             `H ${price(day.high, decimals)}`,
             `L ${price(day.low, decimals)}`,
             `Vol ${amount(day.volume)}`,
-            `VWAP ${price(day.vwap, decimals + 2)}`,
+            `VWAP ${price(day.vwap, decimals)}`,
           ].join("   ");
     if (this.values.textContent !== shown) this.values.textContent = shown;
   }
