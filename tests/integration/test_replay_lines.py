@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,11 @@ async def test_a_published_replay_speaks_the_protocol_and_ends(tickdeck: Tickdec
                 await viewer.send('{"subscribe": {"watchlist": "all", "tape": "NYSE"}}')
                 rows: dict[str, Any] = {}
                 state = ""
-                async for text in viewer:  # until the server has said everything
-                    message = orjson.loads(text)
-                    rows |= {row["symbol"]: row for row in message.get("watchlist", {}).get("rows", [])}
-                    state = (message.get("replay") or {}).get("state", state)
+                with suppress(websockets.ConnectionClosed):  # until the server has said everything and stops
+                    while True:
+                        message = orjson.loads(await viewer.recv())
+                        rows |= {row["symbol"]: row for row in message.get("watchlist", {}).get("rows", [])}
+                        state = (message.get("replay") or {}).get("state", state)
             assert state == "ended"
             assert await process.wait() == 0
     finally:
