@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from dash import dcc, html
@@ -31,7 +32,7 @@ def open_button() -> html.Button:
     )
 
 
-def transport() -> list[object]:
+def transport() -> Sequence[html.Div | html.Span | html.Button]:
     """The children of the transport row."""
     return [
         html.Div(
