@@ -16,6 +16,7 @@ from app.live.broadcast import Broadcast, Viewer
 from app.live.metrics import Metrics
 from app.live.protocol import NOTHING, Subscription, parse_subscription
 from app.live.reader import StateReader
+from app.live.rereads import Rereads
 from app.live.settings import LiveSettings
 from app.live.state import MarketState
 from app.live.topics import Topics
@@ -25,9 +26,6 @@ from db.listener import Listener
 from db.messages import Bars, FeedStatus, Message, Reload
 from db.pool import Pool
 
-RELOAD_PAUSE_S: Final = 0.25
-RELOAD_PAUSE_FACTOR: Final = 3
-"""Between two reads after bulk loads: at least the pause, and this many times what the last one took."""
 REFRESH_S: Final = 10.0
 """How often instruments and feeds, of which not every change is notified, are looked at."""
 SILENT_AFTER_S: Final = 15.0
@@ -62,10 +60,13 @@ class Hub:
         self.broadcast = Broadcast(self.state, settings, self.metrics, now_us=now_us, status=self._status())
         self._reader = StateReader(pool, self.state)
         self._topics = Topics(self.state, self._reader, grace_s=settings.chart_grace_s)
-        self._reload = False
-        self._work = asyncio.Event()
-        self._tapes: set[str] = set()
-        self._tape_work = asyncio.Event()
+        self._rereads = Rereads(
+            self.state,
+            self._reader,
+            self.metrics,
+            tape_rate=settings.tape_rate,
+            changed=self.broadcast.changed,
+        )
         self._ready = asyncio.Event()
         self._listener = Listener(
             url, on_message=self._on_message, on_connected=self._on_connected, on_lost=self._on_lost
@@ -75,7 +76,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
-            self._listener.run, self._read_on_demand, self._read_tapes,
+            self._listener.run, self._rereads.run,
             self._every(1.0, self._tick), self._every(REFRESH_S, self._refresh),
         )  # fmt: skip
         tasks = [group.create_task(loop()) for loop in loops]
@@ -151,12 +152,12 @@ class Hub:
 
     async def _on_connected(self) -> None:
         self.metrics.reads.labels("connected").inc()
-        self._reload = False  # what is asked for from here on, the read that starts now may miss
+        self._rereads.begin_whole_read()
         await self._reader.everything()
         await self._read_feeds()
         self._connected = True
         self._ready.set()
-        self._work.set()
+        self._rereads.resume()
         self.state.reset()  # whoever was here before gets a snapshot
         self.broadcast.set_status(self._status())
         self.broadcast.changed()
@@ -167,6 +168,7 @@ class Hub:
             self.metrics.reconnects.inc()
             log.warning("database_lost", reason=reason)
         self._connected = False
+        self._rereads.pause()
         self._reason = reason
         self.broadcast.set_status(self._status())
 
@@ -175,8 +177,7 @@ class Hub:
         if isinstance(message, Bars):
             self._on_bars(message)
         elif isinstance(message, Reload):
-            self._reload = True
-            self._work.set()
+            self._rereads.reload()
         else:
             self._on_feed(message)
 
@@ -185,56 +186,14 @@ class Hub:
         self.state.apply(message)
         self.metrics.ticks.inc(self.state.ticks - before)
         self.metrics.latency.observe(max(0, now_us() - message.sent_us) / 1e6)
-        if self.state.tapes:
-            self._tapes.update(bar.symbol for bar in message.bars if bar.symbol in self.state.tapes)
-            if self._tapes:
-                self._tape_work.set()
-        if self.state.unsure:
-            self._work.set()
+        self._rereads.after(message)
         self.broadcast.changed()
 
     def _on_feed(self, feed: FeedStatus) -> None:
         self._feeds[feed.name] = {"name": feed.name, "kind": feed.kind, "state": feed.state}
         self.broadcast.set_status(self._status())
 
-    # -- reading again --------------------------------------------------------------------------------------
-
-    async def _read_on_demand(self) -> None:
-        """After bulk loads, and where messages alone do not tell a quote: one read at a time."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            unsure = set(self.state.unsure)
-            if not self._connected or not (self._reload or unsure):
-                continue
-            reload, self._reload = self._reload, False
-            began = time.monotonic()
-            pause = RELOAD_PAUSE_S if reload else 0.0
-            try:
-                self.metrics.reads.labels("reload" if reload else "unsure").inc()
-                await (self._reader.everything() if reload else self._reader.symbols(unsure))
-            except DatabaseError as exc:
-                log.warning("read_failed", reason=str(exc))
-                self._reload |= reload
-                self._work.set()
-                pause = RELOAD_PAUSE_S
-            self.broadcast.changed()
-            took = time.monotonic() - began
-            await asyncio.sleep(max(pause, took * RELOAD_PAUSE_FACTOR))
-
-    async def _read_tapes(self) -> None:
-        while True:
-            await self._tape_work.wait()
-            self._tape_work.clear()
-            symbols, self._tapes = self._tapes, set()
-            try:
-                await self._reader.tapes(symbols)
-            except DatabaseError as exc:
-                log.warning("tape_not_read", reason=str(exc))
-                self._tapes |= symbols
-                self._tape_work.set()
-            self.broadcast.changed()
-            await asyncio.sleep(1 / self.settings.tape_rate)
+    # -- what is not always notified ------------------------------------------------------------------------
 
     async def _refreshed_instruments(self) -> bool:
         """Whether there was anything new about the instruments."""

@@ -40,12 +40,16 @@ class Message:
 
 
 class Outlet(Protocol):
-    """Where a viewer's messages go.  `write` never waits; ask `ready` before, or `await drained()`."""
+    """Where a viewer's messages go.  `write` never waits; ask `ready` before, or `await drained()`.
+
+    `abort` gives up a peer that takes nothing; `close` comes after the connection's end.
+    """
 
     def ready(self) -> bool: ...
     def write(self, message: Message) -> None: ...
     async def drained(self) -> None: ...
     def abort(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class DirectOutlet:
@@ -65,6 +69,9 @@ class DirectOutlet:
 
     def abort(self) -> None:
         self._connection.abort()
+
+    def close(self) -> None:
+        """Nothing is left to do."""
 
 
 class TaskOutlet:
@@ -90,6 +97,10 @@ class TaskOutlet:
         await self._empty.wait()
 
     def abort(self) -> None:
+        """ASGI has no way to cut a connection: stop sending, the server's unanswered pings do the rest."""
+        self.close()
+
+    def close(self) -> None:
         self._task.cancel()
         self._queue.clear()
         self._empty.set()

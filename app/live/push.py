@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Annotated, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -45,13 +45,11 @@ def router(hub: Stage) -> APIRouter:
             return
         await websocket.accept()
         if hub.viewers >= hub.settings.max_viewers:
-            await websocket.send_bytes(
-                _error(f"the server is full ({hub.settings.max_viewers} viewers)").data
-            )
+            await websocket.send_text(_error(f"the server is full ({hub.settings.max_viewers} viewers)").text)
             await websocket.close(TRY_AGAIN_LATER)
             return
         viewer = Viewer(outlet_of(websocket))
-        with hub.connected(viewer):
+        with hub.connected(viewer), closing(viewer.outlet):
             await _converse(hub, viewer, websocket)
 
     @routes.get("/api/frames", tags=["push"], response_class=Response)
