@@ -21,14 +21,12 @@ from app.live.settings import LiveSettings
 from app.live.state import MarketState
 from app.live.topics import Topics
 from db.errors import DatabaseError
-from db.feeds_status import list_feeds
 from db.listener import Listener
 from db.messages import Bars, FeedStatus, Message, Reload
 from db.pool import Pool
 
 REFRESH_S: Final = 10.0
 """How often instruments and feeds, of which not every change is notified, are looked at."""
-SILENT_AFTER_S: Final = 15.0
 RATE_WINDOW_S: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -51,7 +49,6 @@ class Hub:
         self.metrics = Metrics()
         self.state = MarketState(version=now_us())
         self.viewers = 0
-        self._pool = pool
         self._database = database
         self._connected = False
         self._reason = "starting"
@@ -154,7 +151,7 @@ class Hub:
         self.metrics.reads.labels("connected").inc()
         self._rereads.begin_whole_read()
         await self._reader.everything()
-        await self._read_feeds()
+        self._feeds = await self._reader.feeds()
         self._connected = True
         self._ready.set()
         self._rereads.resume()
@@ -207,24 +204,12 @@ class Hub:
             return False
         return changed
 
-    async def _read_feeds(self) -> None:
-        self._feeds = {
-            feed.name: {
-                "name": feed.name,
-                "kind": feed.kind,
-                "state": "silent"
-                if feed.state == "running" and feed.silent_s > SILENT_AFTER_S
-                else feed.state,
-            }
-            for feed in await list_feeds(self._pool)
-        }
-
     async def _refresh(self) -> None:
         if not self._connected:
             return
         await self._refreshed_instruments()
         try:
-            await self._read_feeds()
+            self._feeds = await self._reader.feeds()
         except DatabaseError as exc:
             log.warning("feeds_not_read", reason=str(exc))
         self.broadcast.set_status(self._status())

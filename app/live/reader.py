@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-
-from db.ticks_read import tape
+from typing import Final
 
 from app.live.charts import Chart
 from app.live.state import TAPE_LIMIT, MarketState
 from db.candles import read_candles
+from db.feeds_status import list_feeds
 from db.instruments import list_instruments
 from db.market import Candle
 from db.pool import Connection, Pool, snapshot
 from db.quotes import read_quotes
+from db.ticks_read import tape
+
+SILENT_AFTER_S: Final = 15.0
+"""A feed that runs says so more often than this."""
 
 
 class StateReader:
@@ -77,6 +81,20 @@ class StateReader:
     async def instruments_changed(self) -> bool:
         """Whether there is anything to read about instruments; `symbols` does."""
         return bool(self._state.outdated(await list_instruments(self._pool)))
+
+    async def feeds(self) -> dict[str, dict[str, str]]:
+        """What the status shows of each feed, by name."""
+        feeds = await list_feeds(self._pool)
+        return {
+            feed.name: {
+                "name": feed.name,
+                "kind": feed.kind,
+                "state": "silent"
+                if feed.state == "running" and feed.silent_s > SILENT_AFTER_S
+                else feed.state,
+            }
+            for feed in feeds
+        }
 
 
 async def _candles(connection: Connection, chart: Chart) -> list[Candle]:
