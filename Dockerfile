@@ -18,7 +18,7 @@ FROM python:3.13.9-slim-trixie
 RUN useradd --system --uid 10001 --user-group --no-create-home tickdeck \
     && install -d -o tickdeck -g tickdeck /var/lib/tickdeck
 COPY --from=build /opt/tickdeck /opt/tickdeck
-COPY docker/make-secrets docker/migrate /usr/local/bin/
+COPY deploy/make-secrets deploy/migrate /usr/local/bin/
 ENV PATH=/opt/tickdeck/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     TICKDECK_DATA_DIR=/var/lib/tickdeck TICKDECK_HOST=0.0.0.0 TICKDECK_PORT=8050 TICKDECK_LOG_FORMAT=json
 USER tickdeck
