@@ -36,6 +36,26 @@ def ingest(
 
 
 @app.command()
+def push(
+    as_json: bool = AS_JSON,
+    viewers: str = typer.Option("1,20,100,300,1000", "--viewers", help="Numbers of viewers, with commas."),
+    seconds: float = typer.Option(2.0, "--seconds", min=1, help="How long each load lasts."),
+    rounds: int = typer.Option(2, "--rounds", min=1, help="Rounds of each case."),
+) -> None:
+    """Milliseconds from an INSERT to the frame at N viewers, and what they cost, against Dash's own ways."""
+    from bench.push import run  # noqa: PLC0415
+
+    try:
+        counts = sorted({int(count) for count in viewers.split(",")})
+    except ValueError as exc:
+        raise typer.BadParameter(f"{viewers!r} is no list of whole numbers", param_hint="--viewers") from exc
+    if not 1 <= counts[0] <= counts[-1] <= 5000:
+        raise typer.BadParameter("from 1 to 5000 viewers", param_hint="--viewers")
+    with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
+        run(url, as_json=as_json, viewers=counts, seconds=seconds, rounds=rounds)
+
+
+@app.command()
 def history(
     as_json: bool = AS_JSON,
     full: bool = typer.Option(False, "--full", help="50 million stored ticks too: some 10 minutes, 7 GB."),
@@ -60,3 +80,15 @@ def replay(
 
     with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
         run(url, as_json=as_json, day=day if day.exists() else None, year=year)
+
+
+@app.command()
+def browser(
+    as_json: bool = AS_JSON,
+    rounds: int = typer.Option(5, "--rounds", min=1, help="Rounds of each case."),
+) -> None:
+    """Main-thread milliseconds of the page's updates in Chromium, against Plotly's own and lightweight-charts."""
+    from bench.browser import run  # noqa: PLC0415
+
+    with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
+        run(url, as_json=as_json, rounds=rounds)
