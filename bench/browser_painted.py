@@ -1,0 +1,83 @@
+"""From the client's INSERT of a lone tick on a quiet market to the painted cell in Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from playwright.async_api import Browser, Page
+
+from bench.browser_market import CHARTED, Market
+from bench.browser_page import Metered, script
+from bench.report import Row
+
+TICKS: Final = 80
+POLLED_TICKS: Final = 15
+EVERY_S: Final = 0.2
+POLL_S: Final = 1.0
+"""The page's own polling, where WebSockets do not get through."""
+
+BLOCKED: Final = """
+window.WebSocket = class extends WebSocket {
+  constructor(url) { super(`${url}-blocked`); }
+};
+"""
+
+
+async def painted(browser: Browser, address: str, market: Market) -> list[Row]:
+    """Two rows: pushed, and the same page where WebSockets are blocked, so that it polls each second."""
+    pushed = await _lone_ticks(browser, address, market, TICKS, EVERY_S, script("browser_hook.js"))
+    polled = await _lone_ticks(
+        browser, address, market, POLLED_TICKS, POLL_S + EVERY_S, script("browser_hook.js"), BLOCKED
+    )
+    baseline = {"baseline": "p50_ms of polling each 1 s"}
+    ratio = round(float(np.median(pushed) / np.median(polled)), 3)
+    return [
+        {"case": "lone tick painted", "way": "push", **_spread(pushed), **baseline, "ratio": ratio},
+        {"case": "lone tick painted", "way": "the page polling each 1 s", **_spread(polled)},
+    ]
+
+
+async def _lone_ticks(
+    browser: Browser, address: str, market: Market, count: int, every_s: float, *init: str
+) -> list[float]:
+    """Ms from the start of each INSERT to the frame that shows its price in the watchlist."""
+    page = await Metered.open(browser, *init)
+    try:
+        await page.page.goto(f"{address}/?symbol={CHARTED}&interval=1m")
+        await page.page.wait_for_selector(f'#chart-panel[data-drawn="{CHARTED} 1m"]')
+        await page.page.evaluate("(symbol) => bench.watchCell(symbol)", CHARTED)
+        behind = await _clock(page.page)
+        began: dict[str, float] = {}
+        for number in range(count):
+            price = 20 + number / 100 + random.randrange(1, 100)
+            began[f"{price:.2f}"] = await market.insert(round(price, 2))
+            await asyncio.sleep(every_s * random.uniform(0.8, 1.2))  # not in step with the screen
+        await asyncio.sleep(every_s)
+        shown: dict[str, float] = await page.page.evaluate("bench.cellTimes")
+    finally:
+        await page.close()
+    return [(shown[text] + behind) - at * 1000 for text, at in began.items() if text in shown]
+
+
+async def _clock(page: Page) -> float:
+    """What to add to the page's performance.now() to get `time.monotonic()` in ms: of the quickest of many asks."""
+    asked: list[tuple[float, float]] = []
+    for _ in range(50):
+        before = time.monotonic()
+        page_ms: float = await page.evaluate("performance.now()")
+        after = time.monotonic()
+        asked.append((after - before, (before + after) / 2 * 1000 - page_ms))
+    return min(asked)[1]
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return {
+        "ticks": len(values), "p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1),
+        "p99_ms": round(float(p99), 1),
+    }  # fmt: skip
