@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from db.quotes import Quote
-
 from app.live.buckets import local_day
 from db.instruments import Instrument
 from db.market import Candle
 from db.messages import Bar, Snapshot
+from db.quotes import Quote
 
 
 class QuoteRow:

@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from app.live.buckets import local_day
-from app.live.state import CANDLE_LIMIT, TAPE_LIMIT, MarketState
+from app.live.state import CANDLE_LIMIT, MarketState
 from db.instruments import Instrument
 from db.market import Candle, TickBatch, to_us
 from db.messages import Bar, Bars, Snapshot
@@ -161,106 +160,6 @@ def test_day_candles_follow_the_zone() -> None:
     midnight = MIDNIGHT + 5 * 3600 * S
     state.apply(bars(bar(midnight - 1, 10), bar(midnight, 11)))
     assert [candle.time_us for candle in chart.candles()] == [midnight - DAY, midnight]
-
-
-@pytest.mark.parametrize(
-    ("zone", "when", "label", "hours"),
-    [
-        ("America/New_York", datetime(2024, 3, 10, 20, tzinfo=UTC), datetime(2024, 3, 10, 5, tzinfo=UTC), 23),
-        ("America/New_York", datetime(2024, 11, 3, 20, tzinfo=UTC), datetime(2024, 11, 3, 4, tzinfo=UTC), 25),
-        # midnight does not exist: the day starts at one
-        (
-            "America/Sao_Paulo",
-            datetime(2017, 10, 15, 9, tzinfo=UTC),
-            datetime(2017, 10, 15, 3, tzinfo=UTC),
-            23,
-        ),
-        # midnight happens twice: the day covers both, the server labels it by the second
-        ("America/Havana", datetime(2020, 11, 1, 9, tzinfo=UTC), datetime(2020, 11, 1, 5, tzinfo=UTC), 25),
-        (
-            "America/Havana",
-            datetime(2020, 11, 1, 4, 30, tzinfo=UTC),
-            datetime(2020, 11, 1, 5, tzinfo=UTC),
-            25,
-        ),
-    ],
-)
-def test_days_of_clock_changes(zone: str, when: datetime, label: datetime, hours: int) -> None:
-    day = local_day(to_us(when), zone)
-    assert day.label_us == to_us(label)
-    assert day.end_us - day.first_us == hours * 3600 * S
-    assert day.holds(to_us(when))
-
-
-def test_changed_since_tells_rows_candles_and_ticks() -> None:
-    state = state_of("A", "B", "C")
-    chart = state.open_chart("A", "1m")
-    state.load_chart(chart, [])
-    state.open_tape("A")
-    state.load_tape("A", batch([(NOON, 1)]))
-    state.apply(bars(bar(NOON, 1, symbol="A"), bar(NOON, 1, symbol="B"), bar(NOON, 1, symbol="C")))
-    then = state.version
-    assert state.rows_since(then) == []
-    assert chart.since(then) == []
-    assert state.tapes["A"].since(then) == []
-    state.apply(bars(bar(NOON + 60 * S, 2, symbol="A")))
-    state.apply(bars(bar(NOON, 2, symbol="C")))
-    state.load_tape("A", batch([(NOON + 60 * S, 1), (NOON, 1)]))
-    assert [row.symbol for row in state.rows_since(then)] == ["C", "A"]
-    assert [row.symbol for row in state.rows_since(then + 1)] == ["C"]
-    assert [kept.candle.time_us for kept in chart.since(then)] == [NOON + 60 * S]
-    assert [tick.time_us for tick in state.tapes["A"].since(then)] == [NOON + 60 * S]
-    assert [row.symbol for row in state.rows()] == ["A", "B", "C"]
-
-
-def test_a_read_that_finds_nothing_new_changes_nothing() -> None:
-    state = state_of("SPY")
-    state.apply(bars(bar(NOON, 10)))
-    chart = state.open_chart("SPY", "1m")
-    state.load_chart(chart, [bar(NOON, 10).candle])
-    state.open_tape("SPY")
-    state.load_tape("SPY", batch([(NOON, 1)]))
-    then = state.version
-    state.load_quotes([quote(state)])
-    state.load_chart(chart, [bar(NOON, 10).candle])
-    state.load_tape("SPY", batch([(NOON, 1)]))
-    assert state.version > then
-    assert not state.rows_since(then)
-    assert not chart.since(then)
-    assert not state.tapes["SPY"].since(then)
-    assert state.reset_version < then
-
-
-def test_what_vanishes_needs_a_snapshot() -> None:
-    state = state_of("A", "B")
-    state.apply(bars(bar(NOON, 1, symbol="A"), bar(NOON, 1, symbol="B")))
-    chart = state.open_chart("A", "1m")
-    state.load_chart(chart, [bar(NOON, 1).candle, bar(NOON + 60 * S, 1).candle])
-    state.open_tape("A")
-    state.load_tape("A", batch([(NOON, 2), (NOON, 1)]))
-    then = state.version
-    state.load_quotes([quote(state, "A")])
-    assert state.reset_version > then
-    assert [row.symbol for row in state.rows()] == ["A"]
-    then = state.version
-    state.load_chart(chart, [bar(NOON + 60 * S, 1).candle])
-    assert state.reset_version > then
-    then = state.version
-    state.load_tape("A", batch([(NOON, 2)]))
-    assert state.reset_version > then
-
-
-def test_a_tape_takes_a_late_tick_and_drops_the_oldest() -> None:
-    state = state_of("SPY")
-    tape = state.open_tape("SPY")
-    newest = [(NOON + n, 1) for n in range(1, 2 * TAPE_LIMIT, 2)][::-1]
-    state.load_tape("SPY", batch(newest))
-    then = state.version
-    late = sorted([*newest[:-1], (NOON + 50, 1)], reverse=True)
-    state.load_tape("SPY", batch(late))
-    assert [tick.time_us for tick in tape.since(then)] == [NOON + 50]
-    assert [tick.time_us for tick in tape.ticks()] == [time_us for time_us, _ in late]
-    assert state.reset_version < then
 
 
 def test_a_changed_zone_or_precision_is_told() -> None:
