@@ -1,4 +1,4 @@
-"""The push when viewers do not read and when the database goes away."""
+"""The push when viewers do not read, leave, or answer nothing."""
 
 from __future__ import annotations
 
