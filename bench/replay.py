@@ -178,7 +178,7 @@ async def _paced(pool: Pool, speed: float) -> Row:
     await player.play()
     await asyncio.sleep(PACED_S)
     wall_s = time.monotonic() - began
-    market_s = (player.position.time_us - OPEN_US) / 1e6
+    market_s = (player.clock.now_us() - OPEN_US) / 1e6
     playing.cancel()
     await player.close()
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import structlog
 
 from app.live.broadcast import Viewer
 from app.live.hub import Hub
@@ -50,12 +52,16 @@ class Ears:
     async def drained(self) -> None:
         return
 
+    def close(self) -> None:
+        return
+
     def abort(self) -> None:
         raise ConnectionAbortedError
 
 
 async def beside_live(url: str, pool: Pool, writer: Pool, symbols: Sequence[str], day: date) -> list[Row]:
     """From the INSERT of a lone tick to its live frame, alone and beside ten replays at 60 times real time."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(Hub(url, pool, LiveSettings()))
         rooms = await stack.enter_async_context(Rooms(hub, pool, ReplaySettings()))

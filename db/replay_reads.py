@@ -15,7 +15,7 @@ from db.candles import read_candles, read_candles_at
 from db.errors import UnknownSymbolError
 from db.instruments import Instrument, list_instruments
 from db.market import Candle, TickBatch, from_us
-from db.pool import PoolOrConnection, translate
+from db.pool import PoolOrConnection
 from db.reading import LATEST_US, MAX_SEQ, MINUTE_US, floor_us, reading
 from db.sessions import TradingCalendar
 from db.statements import statement
@@ -79,8 +79,8 @@ async def symbols_with_ticks(
     source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
 ) -> set[str]:
     """Those of `symbols` that have a tick in [start_us, end_us)."""
-    with translate("cannot look for ticks"):
-        rows = await source.fetch(
+    async with reading(source) as connection:
+        rows = await connection.fetch(
             statement("replay_has_ticks"), list(symbols), from_us(start_us), from_us(end_us)
         )
     return {row[0] for row in rows}
@@ -88,15 +88,15 @@ async def symbols_with_ticks(
 
 async def stored_range(source: PoolOrConnection, symbols: Sequence[str]) -> tuple[int, int] | None:
     """From when until when there are candles of any of `symbols`, to the minute; None where there are none."""
-    with translate("cannot look for candles"):
-        row = await source.fetchrow(statement("replay_stored_range"), list(symbols))
+    async with reading(source) as connection:
+        row = await connection.fetchrow(statement("replay_stored_range"), list(symbols))
     return None if row is None or row[0] is None else (row[0], row[1])
 
 
 async def tick_chunks(source: PoolOrConnection, start_us: int, end_us: int) -> list[tuple[int, int]]:
     """The stretches `[start, end)` that meet the range and for which ticks are kept, oldest first."""
-    with translate("cannot list the chunks of ticks"):
-        rows = await source.fetch(
+    async with reading(source) as connection:
+        rows = await connection.fetch(
             statement("replay_tick_chunks"), from_us(start_us), from_us(min(end_us, LATEST_US))
         )
     return [(row[0], row[1]) for row in rows]

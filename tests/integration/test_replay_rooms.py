@@ -234,12 +234,16 @@ async def test_controls_that_cannot_be_followed_change_nothing(server: Server) -
         assert viewer.replay == told
 
 
+def drop_ticks(url: str) -> None:
+    last = from_us(START_US + 2 * DAY_US + 20 * 3600 * S)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select drop_chunks('ticks', older_than => %s::timestamptz)", (last,))
+
+
 async def test_chunks_dropped_meanwhile_stop_the_replay_with_a_reason(server: Server) -> None:
     async with server.viewer() as viewer:
         await opened(viewer, speed="max")
-        with psycopg.connect(server.database, autocommit=True) as connection:
-            last = from_us(START_US + 2 * DAY_US + 20 * 3600 * S)
-            connection.execute("select drop_chunks('ticks', older_than => %s::timestamptz)", (last,))
+        await asyncio.to_thread(drop_ticks, server.database)  # it waits for reads that are under way
         await viewer.do("seek", to=START_US // 1000 + 1000)
         await viewer.do("play")
         await viewer.until(lambda w: w.replay["state"] == "failed")
