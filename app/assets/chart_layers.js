@@ -13,9 +13,25 @@ function shape(parent, name, kind = "") {
   return made;
 }
 
+// What is written anew, though it is the same, is styled, laid out and painted anew.  Most of it is the same.
+
 /** @param {Element} at @param {Record<string, string | number>} attributes */
 function set(at, attributes) {
-  for (const [name, value] of Object.entries(attributes)) at.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(attributes)) {
+    const text = String(value);
+    if (at.getAttribute(name) !== text) at.setAttribute(name, text);
+  }
+}
+
+/** @param {Element} at @param {string} text */
+function write(at, text) {
+  if (at.textContent !== text) at.textContent = text;
+}
+
+/** @param {any} at @param {boolean} visible */
+function display(at, visible) {
+  const value = visible ? "" : "none";
+  if (at.style.display !== value) at.style.display = value;
 }
 
 const half = (/** @type {number} */ px) => Math.round(px) + 0.5;
@@ -32,7 +48,7 @@ class Label {
   show(x, y, width, text) {
     set(this.box, { x, y: y - LABEL_HEIGHT / 2, width, height: LABEL_HEIGHT });
     set(this.text, { x: x + width / 2, y: y + 4 });
-    if (this.text.textContent !== text) this.text.textContent = text;
+    write(this.text, text);
   }
 }
 
@@ -67,6 +83,11 @@ export class Layers {
     return { x: xaxis, y: yaxis, volume: yaxis2 };
   }
 
+  /** Of the whole chart, px; from Plotly, for asking an element would have the page laid out at once. */
+  get width() {
+    return this.plot._fullLayout.width;
+  }
+
   /** Pixel of a candle's number. @param {number} number */
   px(number) {
     const { x } = this.axes;
@@ -88,24 +109,27 @@ export class Layers {
   /** The time grid. @param {{number: number, text: string, strong: boolean}[]} labels */
   drawTimes(labels) {
     const { left, right, top, bottom } = this.frame;
-    const marks = [];
+    let used = 0;
     for (const label of labels) {
       const x = half(this.px(label.number));
       if (x < left || x > right) continue;
-      const line = document.createElementNS(SVG, "line");
+      const line = this.grid.children[used] ?? shape(this.grid, "line");
+      const text = this.grid.children[used + 1] ?? shape(this.grid, "text");
+      used += 2;
       set(line, { x1: x, x2: x, y1: top, y2: bottom });
-      const text = document.createElementNS(SVG, "text");
-      set(text, { x: Math.min(Math.max(x, left + 20), right - 12), y: bottom + 16 });
-      if (label.strong) text.setAttribute("class", "strong");
-      text.textContent = label.text;
-      marks.push(line, text);
+      set(text, {
+        x: Math.min(Math.max(x, left + 20), right - 12),
+        y: bottom + 16,
+        class: label.strong ? "strong" : "",
+      });
+      write(text, label.text);
     }
-    this.grid.replaceChildren(...marks);
+    while (this.grid.children.length > used) this.grid.lastChild.remove();
   }
 
   /** The forming candle. @param {number} number @param {?import("./candles.js").Candle} candle */
   drawForming(number, candle) {
-    this.forming.style.display = candle ? "" : "none";
+    display(this.forming, candle !== null);
     if (!candle) return;
     const { x: axis, y, volume } = this.axes;
     const { left, right, top, bottom } = this.frame;
@@ -124,20 +148,19 @@ export class Layers {
     const floor = volume._offset + volume.c2p(0);
     const roof = volume._offset + volume.c2p(candle.v);
     set(this.volume, { x: x - width / 2, y: roof, width, height: Math.max(0, floor - roof) });
-    this.forming.dataset.went = candle.c >= candle.o ? "up" : "down";
+    set(this.forming, { "data-went": candle.c >= candle.o ? "up" : "down" });
   }
 
   /** The last price. @param {?number} price @param {string} text @param {boolean} up */
   drawLast(price, text, up) {
-    const visible = price !== null;
-    this.lastLine.style.display = this.lastLabel.group.style.display = visible ? "" : "none";
+    for (const part of [this.lastLine, this.lastLabel.group]) display(part, price !== null);
     if (price === null) return;
     const { y } = this.axes;
     const { left, right, top, priceBottom } = this.frame;
     const at = Math.min(Math.max(half(y._offset + y.c2p(price)), top), priceBottom);
     set(this.lastLine, { x1: left, x2: right, y1: at, y2: at });
-    this.lastLabel.show(right, at, this.plot.clientWidth - right, text);
-    this.lastLine.dataset.went = this.lastLabel.group.dataset.went = up ? "up" : "down";
+    this.lastLabel.show(right, at, this.width - right, text);
+    for (const part of [this.lastLine, this.lastLabel.group]) set(part, { "data-went": up ? "up" : "down" });
   }
 
   /**
@@ -145,14 +168,14 @@ export class Layers {
    * @param {?{number: number, y: number, price: ?string, time: string}} at `y` in px
    */
   drawCross(at) {
-    this.cross.style.display = at ? "" : "none";
+    display(this.cross, at !== null);
     if (!at) return;
     const { left, right, top, bottom } = this.frame;
     const x = half(this.px(at.number));
     set(this.crossX, { x1: x, x2: x, y1: top, y2: bottom });
     set(this.crossY, { x1: left, x2: right, y1: half(at.y), y2: half(at.y) });
-    this.crossPrice.group.style.display = at.price === null ? "none" : "";
-    if (at.price !== null) this.crossPrice.show(right, at.y, this.plot.clientWidth - right, at.price);
+    display(this.crossPrice.group, at.price !== null);
+    if (at.price !== null) this.crossPrice.show(right, at.y, this.width - right, at.price);
     const width = at.time.length * 6.6 + 16;
     this.crossTime.show(Math.min(Math.max(x - width / 2, left), right - width), bottom + 12, width, at.time);
   }

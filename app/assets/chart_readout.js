@@ -26,14 +26,19 @@ export function showReadout(at, title, candle, before, decimals) {
     ["", `${change(moved, decimals)} (${percent((100 * moved) / from)})`],
     ["Vol", amount(candle.v)],
   ];
-  const heading = document.createElement("b");
-  heading.textContent = title;
-  const spans = values.map(([name, value]) => {
-    const span = document.createElement("span");
-    span.dataset.name = name;
-    span.textContent = value;
-    return span;
+  // Elements stay, and only a text that changed is written: most of this line is the same from frame to frame.
+  if (at.childElementCount !== values.length + 1) {
+    const spans = values.map(([name]) => {
+      const span = document.createElement("span");
+      span.dataset.name = name;
+      return span;
+    });
+    at.replaceChildren(document.createElement("b"), ...spans);
+  }
+  const went = moved >= 0 ? "up" : "down";
+  if (at.dataset.went !== went) at.dataset.went = went;
+  [title, ...values.map(([, text]) => text)].forEach((text, index) => {
+    const part = at.children[index];
+    if (part.textContent !== text) part.textContent = text;
   });
-  at.dataset.went = moved >= 0 ? "up" : "down";
-  at.replaceChildren(heading, ...spans);
 }
