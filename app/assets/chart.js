@@ -11,6 +11,7 @@ import { price } from "./format.js";
 const PRICE_ROOM = 0.08;
 const VOLUME_ROOM = 1.15;
 const REDRAW_AT_MOST_EVERY_MS = 250;
+const DRAG_PAUSE_MS = 2_000;
 const [UP, DOWN] = ["rgba(38,166,154,0.42)", "rgba(239,83,80,0.42)"];
 
 export class Chart {
@@ -30,6 +31,7 @@ export class Chart {
     /** Pointer over the plot, px in the panel. @type {?{x: number, y: number}} */
     this.pointer = null;
     this.dragging = false;
+    this.draggedAt = 0;
     this.drawing = false;
     this.drawAgain = false;
     this.drawnAt = 0;
@@ -57,8 +59,16 @@ export class Chart {
     this.history.reset(chart.symbol, chart.interval);
     if (!same) this.view.newest(this.candles.lastNumber, this.plot.clientWidth - 76);
     else if (followed || edge === undefined) this.view.shift(this.candles.lastNumber + 1 - this.view.to);
-    else this.view.shift(this.candles.place(edge) - this.view.to);
-    this.panel.dataset.candles = String(this.candles.length);
+    else return void this.restore(edge);
+    this.draw();
+  }
+
+  /** Show again what ended at time `edge`, whose candles may be older than a snapshot's. @param {number} edge */
+  async restore(edge) {
+    const { candles } = this;
+    await this.history.until(candles, edge);
+    if (candles !== this.candles) return;
+    this.view.shift(candles.base + candles.place(edge) - this.view.to);
     this.draw();
   }
 
@@ -82,7 +92,6 @@ export class Chart {
       this.view.shift(moved);
       this.candles.trim(Math.floor(this.view.from - this.view.count));
     }
-    if (seen.appended) this.panel.dataset.candles = String(this.candles.length);
     if (seen.appended) this.draw();
     else if (seen.changed || seen.inserted || this.outOfRange()) this.drawSoon();
     this.mark();
@@ -106,6 +115,9 @@ export class Chart {
   async draw() {
     clearTimeout(this.drawTimer);
     this.drawTimer = 0;
+    this.panel.dataset.candles = String(this.candles.length);
+    // A drag whose end is never told must not stop the chart.
+    if (this.dragging && performance.now() - this.draggedAt > DRAG_PAUSE_MS) this.dragging = false;
     if (this.drawing || this.dragging) {
       this.drawAgain = true;
       return;
@@ -140,11 +152,8 @@ export class Chart {
   ranges() {
     const extent = this.candles.extent(this.view.from, this.view.to) ?? { low: 0, high: 1, volume: 1 };
     const room = (extent.high - extent.low) * PRICE_ROOM || extent.high * 1e-4;
-    this.shown = {
-      low: extent.low - room,
-      high: extent.high + room,
-      volume: (extent.volume || 1) * VOLUME_ROOM,
-    };
+    const volume = (extent.volume || 1) * VOLUME_ROOM;
+    this.shown = { low: extent.low - room, high: extent.high + room, volume };
     return {
       "xaxis.range": [this.view.from, this.view.to],
       "yaxis.range": [this.shown.low, this.shown.high],
@@ -157,6 +166,7 @@ export class Chart {
   /** The user is dragging or wheeling: follow with the layers only. */
   dragged() {
     this.dragging = true;
+    this.draggedAt = performance.now();
     const [from, to] = this.plot._fullLayout.xaxis.range;
     this.view.from = from;
     this.view.to = to;
@@ -165,7 +175,7 @@ export class Chart {
 
   /** The user let go. @param {Record<string, any>} change */
   relaid(change) {
-    if (this.drawing || change["xaxis.range[0]"] === undefined) return;
+    if (change["xaxis.range[0]"] === undefined) return; // of a resize; Chart's own draw tells `plotly_update`
     this.dragging = false;
     const { base, lastNumber } = this.candles;
     this.view.take(change["xaxis.range[0]"], change["xaxis.range[1]"], base, lastNumber);

@@ -3,6 +3,7 @@
 /** @typedef {import("./candles.js").Candles} Candles */
 
 const PAGE = 500;
+const MOST_PAGES = 10;
 
 export class History {
   constructor() {
@@ -48,6 +49,13 @@ export class History {
       return false; // The connection's state tells; the next scroll asks again.
     } finally {
       if (question === this.question) this.reading = false;
+    }
+  }
+
+  /** Read pages until the candle at time `t` is there, as far as that makes sense. @param {Candles} candles @param {number} t */
+  async until(candles, t) {
+    for (let page = 0; page < MOST_PAGES && candles.all[0]?.t > t; page += 1) {
+      if (!(await this.before(candles, -Infinity))) return;
     }
   }
 }

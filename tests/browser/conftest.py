@@ -58,6 +58,7 @@ def walking(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
         _tickdeck_databases.copy() as url,
         Dashboard(url, "run", "--symbols", "20", "--rate", "200") as dashboard,
     ):
+        dashboard.until_fed()
         yield dashboard
 
 

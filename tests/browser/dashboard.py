@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.request
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -48,6 +51,18 @@ class Dashboard:
         finally:
             watchdog.cancel()
         raise AssertionError(f"tickdeck did not become live: {self.log()}")
+
+    def until_fed(self) -> None:
+        """Wait until the feed has filled the past and is at work on the present."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with urllib.request.urlopen(f"{self.url}/healthz") as answer:  # noqa: S310 - our own server
+                health = json.load(answer)
+            states = {feed["name"]: feed["state"] for feed in health["feeds"]}
+            if states == {"random walk": "running", "random walk, past": "ended"} and health["ticks_per_s"]:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"the feed did not come to the present: {health}")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """End the process and return its exit code."""

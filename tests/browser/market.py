@@ -28,6 +28,15 @@ class Market:
         for back, price in enumerate(reversed(prices)):
             self.trade(symbol, price, time=last - timedelta(minutes=back))
 
+    def many(self, symbol: str, minutes: int) -> None:
+        """One tick in each of the last so many minutes, in one statement."""
+        self._connection.execute(
+            "insert into ticks (time, symbol, price, size)"
+            " select now() - make_interval(mins => back), %s, 100 + 5 * sin(back / 40.0), 100"
+            " from generate_series(1, %s) as back",
+            (symbol, minutes),
+        )
+
     def instrument(self, symbol: str, *, price_decimals: int, timezone: str) -> None:
         """Register an instrument before its first tick."""
         self._connection.execute(

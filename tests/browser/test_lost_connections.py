@@ -40,6 +40,35 @@ def test_page_lives_again_after_a_restart_of_the_server(
     assert watched.page.evaluate("window.notReloaded")
 
 
+def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.many("ACME", 1_500)
+    watched.allow(REFUSED)
+    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    box = watched.page.locator("#chart").bounding_box()
+    assert box is not None
+    left, right, y = box["x"] + 20, box["x"] + box["width"] - 100, box["y"] + 150
+    for _ in range(40):
+        if watched.range()[1] < -100:
+            break
+        watched.page.mouse.move(left, y)
+        watched.page.mouse.down()
+        watched.page.mouse.move(right, y, steps=3)
+        watched.page.mouse.up()
+        watched.page.wait_for_timeout(100)
+    assert watched.range()[1] < -100
+    labels = "() => [...document.querySelectorAll('.time-grid text')].map((e) => e.textContent).join()"
+    shown = watched.page.evaluate(labels)
+    dashboard.stop()
+    watched.state("reconnecting")
+    dashboard.start()
+    watched.state("live")
+    watched.until(f"(shown) => ({labels})() === shown", shown)
+    assert watched.range()[1] < -100
+
+
 def test_page_lives_again_after_the_server_was_killed(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:

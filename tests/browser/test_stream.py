@@ -70,13 +70,16 @@ def test_zoom_survives_fifty_updates(walking: Dashboard, watched: Watched) -> No
     box = watched.page.locator("#chart").bounding_box()
     assert box is not None
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    shown = "document.querySelector('#chart .js-plotly-plot').layout.xaxis.range"
+    last = "() => Number(document.getElementById('chart-panel').dataset.candles)"
+    low, high = watched.range()
     watched.page.mouse.move(*middle)
     watched.page.mouse.wheel(0, -400)
+    watched.until(f"(width) => {shown}[1] - {shown}[0] < width - 1", high - low)
     watched.page.mouse.down()
     watched.page.mouse.move(middle[0] + 250, middle[1], steps=5)
     watched.page.mouse.up()
-    last = "() => Number(document.getElementById('chart-panel').dataset.candles)"
-    watched.until("document.querySelector('#chart .js-plotly-plot')._fullLayout.xaxis.range[0] % 1 !== 0")
+    watched.until(f"() => {shown}[1] < ({last})() - 5")
     settled = watched.range()
     frames, candles = watched.chart_frames, watched.page.evaluate(last)
     while watched.chart_frames < frames + 50:

@@ -44,7 +44,9 @@ class Watched:
         return [text for text in self._complaints if not any(re.search(p, text) for p in self._allowed)]
 
     def until(self, expression: str, argument: Any = None) -> None:
-        """Wait until the JavaScript `expression` is true."""
+        """Wait until the JavaScript `expression`, or the function that it is, is true."""
+        if not expression.lstrip().startswith("("):  # the page's policy refuses an expression: it is eval'ed
+            expression = f"() => ({expression})"
         self.page.wait_for_function(expression, arg=argument, timeout=PATIENCE_MS)
 
     def drawn(self, symbol: str, interval: str) -> None:
