@@ -85,7 +85,7 @@ def replay(
 @app.command()
 def browser(
     as_json: bool = AS_JSON,
-    rounds: int = typer.Option(5, "--rounds", min=1, help="Rounds of each case."),
+    rounds: int = typer.Option(3, "--rounds", min=1, help="Rounds of each case."),
 ) -> None:
     """Main-thread milliseconds of the page's updates in Chromium, against Plotly's own and lightweight-charts."""
     from bench.browser import run  # noqa: PLC0415

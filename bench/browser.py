@@ -31,12 +31,12 @@ from bench.report import Row, report
 from bench.scratch import scratch_database
 from db.pool import open_pool
 
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 GRID_PERIOD_MS: Final = 200
 CHART_S: Final = 1.2
-SECOND_CANDLES_S: Final = 3.0
-GRID_S: Final = 2.0
-LOAD_S: Final = 8.0
+SECOND_CANDLES_S: Final = 2.2
+GRID_S: Final = 1.6
+LOAD_S: Final = 6.0
 CHANGES: Final = 4
 DASH: Final = "Dash's rowTransaction"
 STOCK: Final = "Dash's figure and rowTransaction"
@@ -74,7 +74,7 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
             pages = await others(browser, page)
             rows = await chart_frames(page, pages, market, "1m", rounds, CHART_S)
             few = {name: each for name, each in pages.items() if name in (REACT, LIGHTWEIGHT)}
-            rows += await chart_frames(page, few, market, "1s", max(1, rounds // 2), SECOND_CANDLES_S)
+            rows += await chart_frames(page, few, market, "1s", max(2, rounds // 2), SECOND_CANDLES_S)
             rows += await interval_changes(page, few, rounds)
             for each in pages.values():
                 await each.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from typing import Final, TypeAlias
 
@@ -20,6 +21,8 @@ BATCHES_PER_S: Final = 20
 MINUTES: Final = 2_600
 """How far back the charted symbol goes: 500 candles and more of 1 s, 1 min and 5 min."""
 SECONDS: Final = 700
+MOVE: Final = 2e-5
+"""Of a price from tick to tick, relative: 0.07 % in a minute."""
 
 Integers: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -41,9 +44,12 @@ class Market:
         old = now_us - np.arange(MINUTES * 60, SECONDS, -15) * 1_000_000
         new = now_us - np.arange(SECONDS, 0, -1) * 1_000_000
         times = np.concatenate([old, new])
-        steps = self._random.normal(0, 3e-4, len(times))
+        # As much as `trade` makes of the charted symbol in as long, so that the forming candle is like the others.
+        stands_for = np.repeat([15 * BATCHES_PER_S, BATCHES_PER_S], [len(old), len(new)])
+        steps = self._random.normal(0, MOVE * np.sqrt(stands_for))
         prices: Numbers = (self._prices[0] * np.exp(np.cumsum(steps) - np.sum(steps))).round(2)
-        await self._store.write(self._batch(times, np.zeros(len(times), dtype=np.int64), prices))
+        past = self._batch(times, np.zeros(len(times), dtype=np.int64), prices)
+        await self._store.write(dataclasses.replace(past, size=past.size * stands_for))
         every = np.arange(SYMBOLS)
         await self._store.write(self._batch(np.full(SYMBOLS, now_us), every, self._prices))
 
@@ -55,7 +61,7 @@ class Market:
             await asyncio.sleep(max(0, start + number / BATCHES_PER_S - time.monotonic()))
             which = self._random.integers(0, SYMBOLS, size)
             which[0] = 0  # each batch moves the chart
-            moves = np.exp(self._random.normal(0, 2e-4, size))
+            moves = np.exp(self._random.normal(0, MOVE, size))
             self._prices[which] = np.round(self._prices[which] * moves, 2)
             times = time.time_ns() // 1000 + np.arange(size)
             await self._store.write(self._batch(times, which, self._prices[which]))

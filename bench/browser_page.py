@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from playwright.async_api import Browser, CDPSession, Page, Playwright
 
+from db.errors import TickdeckError
+
 HERE: Final = Path(__file__).parent
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = [
@@ -24,7 +26,7 @@ SIZE: Final = {"width": 1440, "height": 900}
 START_TIMEOUT_S: Final = 60
 
 
-class NoBrowserError(RuntimeError):
+class NoBrowserError(TickdeckError):
     """There is no Chromium; the message says how to get one."""
 
 

@@ -15,8 +15,8 @@ from bench.browser_market import CHARTED, Market
 from bench.browser_page import Metered, script
 from bench.report import Row
 
-TICKS: Final = 80
-POLLED_TICKS: Final = 15
+TICKS: Final = 60
+POLLED_TICKS: Final = 10
 EVERY_S: Final = 0.2
 POLL_S: Final = 1.0
 """The page's own polling, where WebSockets do not get through."""
