@@ -14,7 +14,7 @@ from app.live.replay_clock import Position, ReplayClock, ReplayError
 from app.live.replay_engine import Engine
 from app.live.replay_market import ReplayMarket
 from app.live.replay_reader import ReplayReader, iso
-from app.live.replay_source import BLOCK_TICKS, ReadAhead
+from app.live.replay_source import BLOCK_TICKS, PACED_TICKS, ReadAhead
 from db.errors import TickdeckError
 from db.instruments import Instrument
 from db.market import Interval
@@ -34,7 +34,7 @@ class Player:
     """One replay of `[start_us, end_us]`, µs since the epoch: all its symbols on one clock.
 
     `state` holds what is known from the ticks up to `position` and from nothing later; `on_change` is called
-    after every change of either.  `open` first; `run` then plays until cancelled, or `advance` moves by hand.
+    after every change of either.  `open` first; `run` then plays until cancelled.
     Every control returns once `state` shows its effect.  One event loop, one lock: controls never interleave.
     """
 
@@ -57,7 +57,9 @@ class Player:
         self.on_change = on_change
         self._reader = ReplayReader(pool, list(self.instruments), start_us, end_us)
         self._market = ReplayMarket(instruments, self._reader, Position.at(start_us))
-        self.engine = Engine(self._market, ReadAhead(self._reader.block, block_ticks=block_ticks))
+        self._block_ticks = block_ticks
+        self._source = ReadAhead(self._reader.block, block_ticks=self._block_size(speed))
+        self.engine = Engine(self._market, self._source)
         self.state = self._market.state
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -118,6 +120,7 @@ class Player:
         """Go on from here at `speed` (see `parse_speed`)."""
         self.clock.hold(self.position.time_us)
         self.clock.set_speed(speed)
+        self._source.block_ticks = self._block_size(speed)
         self._changed()
 
     async def seek(self, to: int | Position) -> None:
@@ -169,12 +172,6 @@ class Player:
         """Stand `step_us` later or earlier, within the range."""
         self._stand()
         await self._go(self.position.time_us + step_us)
-
-    async def advance(self, to: Position) -> None:
-        """Apply every tick up to `to`, however long the database takes; never backwards."""
-        async with self._lock:
-            await self.engine.advance(to)
-            self.clock.hold(self.position.time_us)
 
     # -- topics (as `app.live.topics` asks for them) --------------------------------------------------------
 
@@ -237,6 +234,9 @@ class Player:
         await self.engine.load(position)
         self.clock.seek(position.time_us)
         self.failure = None
+
+    def _block_size(self, speed: float) -> int:
+        return self._block_ticks if math.isinf(speed) else min(self._block_ticks, PACED_TICKS)
 
     def _stand(self) -> None:
         """Stop the clock exactly where the state is."""

@@ -13,6 +13,8 @@ from app.live.replay_clock import Position
 from db.market import TickBatch
 
 BLOCK_TICKS: Final = 8192
+PACED_TICKS: Final = 1024
+"""The block for a replay that has a pace: decoding one must not hold up the live market for long."""
 BLOCKS_AHEAD: Final = 3
 FIRST_TICKS: Final = 1024
 """The first block after a start is small, so that it is there soon; each next one is twice as large."""
@@ -29,7 +31,8 @@ class ReadAhead:
 
     def __init__(self, read: ReadBlock, *, block_ticks: int = BLOCK_TICKS) -> None:
         self._read = read
-        self._block_ticks = block_ticks
+        self.block_ticks = block_ticks
+        """How many ticks are read at a time; may change at any time."""
         self._blocks: deque[TickBatch] = deque()
         self._used = 0
         self._finished = False
@@ -104,13 +107,13 @@ class ReadAhead:
 
     async def _fill(self, after: Position, blocks: deque[TickBatch]) -> None:
         """Read on as long as `blocks` is what is taken from."""
-        limit = min(FIRST_TICKS, self._block_ticks)
+        limit = min(FIRST_TICKS, self.block_ticks)
         more = True
         try:
             while more and blocks is self._blocks:
                 block = await self._read(after, limit)
                 more = len(block) >= limit
-                limit = min(limit * 2, self._block_ticks)
+                limit = min(limit * 2, self.block_ticks)
                 async with self._changed:
                     await self._changed.wait_for(
                         lambda: len(blocks) < BLOCKS_AHEAD or blocks is not self._blocks
