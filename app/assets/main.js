@@ -7,6 +7,7 @@ import { Connection } from "./push.js";
 import { Replay } from "./replay.js";
 import { addressed } from "./replay_address.js";
 import { Sessions } from "./replay_sessions.js";
+import { CompactRows } from "./rows.js";
 import { choose, onView, view } from "./selection.js";
 import { Status } from "./status.js";
 import { Tape } from "./tape.js";
@@ -31,6 +32,7 @@ class Page {
   /** @param {{watchlist: Watchlist, tape: Tape, chart: Chart, status: Status}} parts */
   constructor({ watchlist, tape, chart, status }) {
     Object.assign(this, { watchlist, tape, chart, status });
+    this.compact = new CompactRows();
     /** Does the server complain about what the address asks for? */
     this.refused = false;
     this.notice = document.getElementById("notice");
@@ -57,7 +59,8 @@ class Page {
 
   subscription() {
     const { symbol, interval } = view();
-    return symbol ? { watchlist: "all", chart: { symbol, interval }, tape: symbol } : { watchlist: "all" };
+    const all = { watchlist: "all", rows: "arrays" };
+    return symbol ? { ...all, chart: { symbol, interval }, tape: symbol } : all;
   }
 
   /** The address has changed: mark it everywhere and ask for its data. */
@@ -85,9 +88,10 @@ class Page {
     if (message.time) this.status.served(message.time);
     if (message.time) this.replay.heard(message.time);
     if (message.watchlist) {
-      if (whole) this.watchlist.replace(message.watchlist.rows);
-      else this.watchlist.apply(message.watchlist.rows);
-      if (this.refused && message.watchlist.rows.some((row) => row.symbol === symbol)) this.again();
+      const rows = this.compact.read(message.watchlist, (of) => (whole ? undefined : this.watchlist.row(of)));
+      if (whole) this.watchlist.replace(rows);
+      else this.watchlist.apply(rows);
+      if (this.refused && rows.some((row) => row.symbol === symbol)) this.again();
       this.status.symbols(this.watchlist.rows.size);
       this.status.headline(symbol, this.watchlist.row(symbol));
       if (whole) this.watchlist.mark(symbol);
