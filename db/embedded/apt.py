@@ -29,6 +29,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _KEYRINGS = [Path(f"/usr/share/keyrings/debian-archive-keyring.{end}") for end in ("gpg", "pgp")]
 
 # Read after the system's configuration: proxies and credentials stay, all that would break us is undone.
+# For root apt has an account of less rights, which has to write to the temporary folder and to read ours; where it
+# cannot, no signature can be checked.  So root stays root here; the signatures say what may be used.
 _CONFIGURATION = """\
 Dir::State "{root}/state";
 Dir::State::lists "{root}/lists";
@@ -43,6 +45,7 @@ Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 Dir::Log "{root}/log";
 APT::Default-Release "";
+APT::Sandbox::User "root";
 APT::Architecture "{architecture}";
 #clear APT::Architectures;
 APT::Architectures {{ "{architecture}"; }};
