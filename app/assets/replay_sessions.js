@@ -136,7 +136,7 @@ export class Sessions {
       : day.open === undefined
         ? "No regular trading yet"
         : [
-            `O ${price(day.open, decimals)}`,
+            `Day O ${price(day.open, decimals)}`,
             `H ${price(day.high, decimals)}`,
             `L ${price(day.low, decimals)}`,
             `Vol ${amount(day.volume)}`,
