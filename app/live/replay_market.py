@@ -12,7 +12,7 @@ from app.live.replay_fold import fold_seconds
 from app.live.replay_reader import Picture, ReplayReader
 from app.live.state import TAPE_LIMIT, MarketState
 from db.instruments import Instrument
-from db.market import TickBatch, concat
+from db.market import TickBatch
 from db.messages import Bars
 
 
@@ -24,20 +24,18 @@ class ReplayMarket:
         self.state.load_instruments(instruments)
         self.position = position
         self._reader = reader
-        self._tapes: dict[str, TickBatch] = {}
 
     def apply(self, batch: TickBatch) -> None:
         """Let the next ticks happen, in (time, seq) order; the position is then that of the last."""
         self.position = Position(int(batch.time_us[-1]), int(batch.seq[-1]))
         self.state.apply(Bars(0, self.position.time_us, tuple(fold_seconds(batch))))
         self.state.sent_us = None  # a latency against the wall clock means nothing here
-        for symbol in self.state.tapes.keys() & self._tapes.keys():
+        for symbol, tape in self.state.tapes.items():
+            if not tape.loaded:
+                continue
             newest = np.flatnonzero(batch.symbol == symbol)[: -TAPE_LIMIT - 1 : -1]
             if len(newest):
-                self._tapes[symbol] = concat([batch.take(newest), self._tapes[symbol]]).take(
-                    slice(0, TAPE_LIMIT)
-                )
-                self.state.load_tape(symbol, self._tapes[symbol])
+                self.state.extend_tape(symbol, batch.take(newest))
 
     def nothing_until(self, position: Position) -> None:
         """Move on to a place up to which nothing happens."""
@@ -57,13 +55,11 @@ class ReplayMarket:
 
     async def load_tape(self, symbol: str) -> None:
         """Read one tape of the state."""
-        self._tapes[symbol] = await self._reader.tape(symbol, self.position, TAPE_LIMIT)
-        self.state.load_tape(symbol, self._tapes[symbol])
+        self.state.load_tape(symbol, await self._reader.tape(symbol, self.position, TAPE_LIMIT))
 
     def _take(self, picture: Picture) -> None:
         self.state.load_quotes(picture.quotes)
         for key, candles in picture.candles.items():
             self.state.load_chart(self.state.charts[key], candles)
-        self._tapes = dict(picture.tapes)
         for symbol, ticks in picture.tapes.items():
             self.state.load_tape(symbol, ticks)

@@ -198,6 +198,11 @@ class MarketState:
         if self.tapes[symbol].version == version:
             self.tapes_version = version
 
+    def extend_tape(self, symbol: str, newer: TickBatch) -> None:
+        """Take ticks that are all later than those of the tape, newest first; at least one."""
+        self.tapes_version = self._next()
+        self.tapes[symbol].extend(newer, self.tapes_version)
+
     def close_tape(self, symbol: str) -> None:
         """Forget the tape; nothing where it is not open."""
         self.tapes.pop(symbol, None)

@@ -47,6 +47,12 @@ class Tape:
         edge = (after[-1][1].time_us, after[-1][1].seq) if len(after) == self.limit else (0, 0)
         return first or all((tick.time_us, tick.seq) < edge for tick in known)
 
+    def extend(self, newer: TickBatch, version: int) -> None:
+        """Take ticks that are all later than those that are there, newest first; at least one."""
+        fresh = [(version, tick) for tick in tape_ticks(newer)[: self.limit]]
+        self._ticks = [*fresh, *self._ticks[: self.limit - len(fresh)]]
+        self.version = version
+
     def since(self, version: int) -> list[TapeTick]:
         """The ticks that came in after `version`, newest first."""
         if self.version <= version:
