@@ -89,7 +89,6 @@ class Player:
         """Play whenever the clock does, until cancelled."""
         while True:
             self._wake.clear()
-            self._wake.clear()
             async with self._lock:
                 rest_s = await self._pump()
             with suppress(TimeoutError):
