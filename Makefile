@@ -19,7 +19,7 @@ run: $(RUN)         ## the dashboard, live, on an embedded TimescaleDB; PORT=805
 	@exec $(VENV)/bin/tickdeck run --port $(PORT)
 
 test: $(DEV)        ## every test
-	@scripts/test $(ARGS)
+	$(VENV)/bin/pytest $(ARGS)
 
 test-container: $(DEV) ## the tests of the database, in a container
 	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore-glob='*/test_embedded*' tests/integration tests/acceptance $(ARGS)
