@@ -50,7 +50,7 @@ async def test_what_is_not_ours_stops_nothing(tickdeck_db: str, tick_factory: Ti
 
 async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factory: TickFactory) -> None:
     """Under concurrent commits, the messages a snapshot sees count the very ticks that it read."""
-    writers = await open_pool(tickdeck_db, role="writer", size=4)
+    writers = await open_pool(tickdeck_db, role="writer", size=5)
     readers = await open_pool(tickdeck_db, role="reader", size=2)
     randomness = random.Random(5)
     batches = [tick_factory.batch(randomness.randrange(1, 40), symbols=["A", "B"]) for _ in range(120)]
@@ -66,7 +66,8 @@ async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factor
                 await asyncio.sleep(0)
                 reads.append((seen, await connection.fetchval("select count(*) from ticks")))
 
-    async with hearing(tickdeck_db) as heard:
+    async with hearing(tickdeck_db) as heard, writers.acquire() as slow, slow.transaction():
+        await slow.fetchval("select pg_current_xact_id()::text")  # in progress in every snapshot
         reading = [asyncio.create_task(read()) for _ in range(2)]
         await asyncio.gather(*(write(number) for number in range(4)))
         for task in reading:
