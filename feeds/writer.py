@@ -37,20 +37,21 @@ class WhenFull(Enum):
 class WriterLimits:
     """`flush_age_s`: the longest a tick waits for others; a lone tick after a pause goes at once.
     `flush_ticks`: as many are stored in one transaction at the most.  `buffer_ticks`: as many are held.
-    `lanes`: so many transactions at once, which store ticks out of the feed's order; candles do not mind.
+    `lanes`: so many transactions at once.  The second one is used where the first takes longer than
+    `flush_age_s`, and then uses the server's second processor; candles and pages do not mind the order.
     `drain_s`: how long the last flush may take when the feed is stopped.
     """
 
     flush_age_s: float = 0.05
     flush_ticks: int = 20_000
     buffer_ticks: int = 100_000
-    lanes: int = 1
+    lanes: int = 2
     drain_s: float = 4.0
     when_full: WhenFull = WhenFull.BLOCK
 
 
-BULK: Final = WriterLimits(lanes=2, buffer_ticks=60_000)
-"""For what is stored as fast as possible: a second transaction uses the server's second processor."""
+BULK: Final = WriterLimits(buffer_ticks=60_000)
+"""For what is stored as fast as possible: less is held, for more would only be memory."""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Counters:
 
 
 class FeedWriter:
-    """Writes what is `put`, in order and one transaction after the other; an async context manager.
+    """Writes what is `put`, oldest first, in a few transactions at once; an async context manager.
 
     While the database is away it tries again for ever, with growing pauses; the buffer holds meanwhile.  A
     transaction whose outcome was lost is written again, and what of it was stored is found already there.
@@ -102,6 +103,7 @@ class FeedWriter:
         self._held: deque[tuple[float, FeedBatch]] = deque()
         self._held_ticks = 0  # in the buffer and in the transactions in progress
         self._changed = asyncio.Condition()
+        self._flushed = 0.0  # when the last transaction was begun
         self._closing = False
         self._failure: BaseException | None = None
         self._lanes: list[asyncio.Task[None]] = []
@@ -147,21 +149,20 @@ class FeedWriter:
             raise self._failure
 
     async def _run(self) -> None:
-        flushed = 0.0
         try:
             while True:
                 async with self._changed:
                     await self._changed.wait_for(lambda: self._held or self._closing)
                     if not self._held or self._failure is not None:
                         return
-                    rest = flushed + self._limits.flush_age_s - time.monotonic()
+                    rest = self._flushed + self._limits.flush_age_s - time.monotonic()
                     if rest > 0:
                         with suppress(TimeoutError):
                             await asyncio.wait_for(self._changed.wait_for(self._is_due), rest)
                     if not self._held:
                         continue  # another lane has taken it
                     arrived, batch = self._take()
-                flushed = time.monotonic()
+                    self._flushed = time.monotonic()
                 await self._flush(batch)
                 self.counters.flush_lag_s = time.monotonic() - arrived
                 async with self._changed:

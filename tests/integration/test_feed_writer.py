@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,18 +90,24 @@ async def test_a_lone_tick_goes_at_once_and_the_next_ones_together(
 ) -> None:
     async with pool_on(tickdeck_db) as pool:
         store = SlowStore(pool)
-        limits = WriterLimits(flush_age_s=0.3)
-        async with FeedWriter(store, rejects, limits=limits) as writer:
-            began = time.monotonic()
+        # Older than the test may become: what is stored before the end was not waited for.
+        async with FeedWriter(store, rejects, limits=WriterLimits(flush_age_s=3600)) as writer:
             await writer.put(ticks(1))
             await until(lambda: writer.counters.stored == 1)
-            assert time.monotonic() - began < 0.3
             for number in range(5):
                 await writer.put(ticks(1, 2 + number))
-            await until(lambda: writer.counters.stored == 6)
-            assert store.sizes == [1, 5]
-            assert 0.2 < writer.counters.flush_lag_s < 1.0
+        assert store.sizes == [1, 5]
         assert writer.counters.flushes == 2
+
+
+async def test_what_is_held_goes_when_it_is_old_enough(tickdeck_db: str, rejects: RejectsFile) -> None:
+    async with pool_on(tickdeck_db) as pool:
+        limits = WriterLimits(flush_age_s=0.3)
+        async with FeedWriter(TickStore(pool), rejects, limits=limits) as writer:
+            await writer.put(ticks(1))
+            await until(lambda: writer.counters.stored == 1)
+            await writer.put(ticks(1, 2))
+            await until(lambda: writer.counters.stored == 2)
 
 
 async def test_much_is_flushed_before_its_age_and_cut_to_size(tickdeck_db: str, rejects: RejectsFile) -> None:
