@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 
 import psycopg
@@ -99,7 +100,7 @@ def test_server_that_cannot_be_reached() -> None:
 @pytest.fixture
 def powerless(empty_db: str, timescale: TimescaleServer) -> Iterator[str]:
     """The address of an empty database as a login that may do nothing in it."""
-    name = "tickdeck_test_" + empty_db.rpartition("_")[2].partition("?")[0] + "_powerless"
+    name = f"tickdeck_test_{uuid.uuid4().hex[:12]}_powerless"
     with psycopg.connect(timescale.url, autocommit=True) as connection:
         connection.execute(f"create role {name} login password 'powerless-secret'".encode())
     try:
