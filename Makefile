@@ -2,6 +2,8 @@
 PORT ?= 8050
 # Handed to pytest, as in: make test ARGS="-k candles -x"
 ARGS ?=
+# A worker a processor, on one server.  Files stay whole and in order, so that browsers come last in each worker.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 RUN := $(VENV)/.installed
@@ -19,10 +21,10 @@ run: $(RUN)         ## the dashboard, live, on an embedded TimescaleDB; PORT=805
 	@exec $(VENV)/bin/tickdeck run --port $(PORT)
 
 test: $(DEV)        ## every test
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-container: $(DEV) ## the tests of the database, in a container
-	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore-glob='*/test_embedded*' tests/integration tests/acceptance $(ARGS)
+	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore-glob='*/test_embedded*' $(SIDE_BY_SIDE) tests/integration tests/acceptance $(ARGS)
 
 check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/ruff check .

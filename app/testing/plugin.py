@@ -1,14 +1,16 @@
 """The pytest plugin: fixtures `timescale`, `tickdeck_db`, `tick_factory` and `live_server`.
 
 Found by pytest through the entry point `tickdeck`.  Costs nothing in a run that uses none of the fixtures:
-everything heavy is imported, and the server started, when the first of them is asked for.
+everything heavy is imported, and the server started, when the first of them is asked for.  Under pytest-xdist one
+server is started before the workers, and all of them make their databases on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from app.testing.servers import TimescaleServer
     from app.testing.ticks import TickFactory
 
-_SERVER: Final = pytest.StashKey["_Server"]()
+_SERVER: Final = pytest.StashKey["_Server | _SharedServer"]()
+_WORKER_INPUT: Final = "tickdeck_server"
 
 
 class _Server:
@@ -47,8 +50,46 @@ class _Server:
         self._stack.close()
 
 
+class _SharedServer:
+    """What a worker of pytest-xdist was told of the run's server, which is not its own to end."""
+
+    def __init__(self, told: dict[str, Any] | str) -> None:
+        self._told = told
+
+    def get(self) -> TimescaleServer:
+        from app.testing.servers import TimescaleServer  # noqa: PLC0415
+        from db.errors import DatabaseUnavailableError  # noqa: PLC0415
+
+        if isinstance(self._told, str):
+            raise DatabaseUnavailableError(self._told)
+        return TimescaleServer(**self._told)
+
+    def close(self) -> None:
+        pass
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_SERVER] = _Server()
+    told = getattr(config, "workerinput", {}).get(_WORKER_INPUT)
+    config.stash[_SERVER] = _Server() if told is None else _SharedServer(told)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist, before it starts, where the run's server is or why there is none."""
+    from db.errors import TickdeckError  # noqa: PLC0415
+
+    try:
+        node.workerinput[_WORKER_INPUT] = asdict(node.config.stash[_SERVER].get())
+    except TickdeckError as exc:
+        node.workerinput[_WORKER_INPUT] = str(exc)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start the server before the workers, and say which it is: they cannot print."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(_which(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -61,12 +102,16 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     wanted = any("timescale" in getattr(item, "fixturenames", ()) for item in items)
     if not wanted or config.option.collectonly:
         return []
+    return [_which(config)]
+
+
+def _which(config: pytest.Config) -> str:
     from db.errors import TickdeckError  # noqa: PLC0415
 
     try:
-        return [f"tickdeck: tests run on {config.stash[_SERVER].get()}"]
+        return f"tickdeck: tests run on {config.stash[_SERVER].get()}"
     except TickdeckError as exc:
-        return [f"tickdeck: no database for the tests: {exc}"]
+        return f"tickdeck: no database for the tests: {exc}"
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,27 @@ def test_example_of_the_docs_runs_as_it_stands(pytester: pytest.Pytester) -> Non
     )
 
 
+def test_workers_side_by_side_share_one_server(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os, pathlib, psycopg, pytest
+
+        @pytest.mark.parametrize("turn", range(4))
+        def test_here(timescale, tickdeck_db, turn):
+            with psycopg.connect(tickdeck_db) as connection:
+                started = connection.execute("select pg_postmaster_start_time()").fetchone()[0]
+            note = pathlib.Path(f"{os.environ['PYTEST_XDIST_WORKER']}-{turn}.note")
+            note.write_text(f"{timescale.url} {started}")
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", "--dist", "each", timeout=100)
+    result.assert_outcomes(passed=8)
+    result.stdout.re_match_lines([r"tickdeck: tests run on .+, TimescaleDB \d+"])
+    notes = [path.read_text() for path in pytester.path.glob("gw*.note")]
+    assert len(notes) == 8
+    assert len(set(notes)) == 1
+
+
 def test_databases_are_private_and_all_fixtures_work(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
