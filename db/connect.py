@@ -39,8 +39,7 @@ def server_settings(role: Role, statement_timeout_s: float) -> dict[str, str]:
         "statement_timeout": str(round(statement_timeout_s * 1000)),
         "timezone": "GMT",  # not 'UTC': a server without zoneinfo only knows this one
         "jit": "off",  # our statements are short; compiling them costs more than it saves
-        # A parallel plan cannot carry the state of first() and last() over (time, seq) between its workers:
-        # "input of anonymous composite types is not implemented".
+        # Starting workers takes longer than our statements, and the processors belong to the writers.
         "max_parallel_workers_per_gather": "0",
         "tcp_keepalives_idle": "30",
         "tcp_keepalives_interval": "10",

@@ -1,13 +1,18 @@
 -- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both.
 with folded as (
     select symbol, time_bucket('1 minute', time) as bucket,
-           first(price, (time, seq)) as open, max(price) as high, min(price) as low,
-           last(price, (time, seq)) as close,
+           first(price, place) as open, max(price) as high, min(price) as low,
+           last(price, place) as close,
            sum(size) as volume, sum(price * size) as turnover, count(*) as trades,
-           min(time) as first_time, first(seq, (time, seq)) as first_seq,
-           max(time) as last_time, last(seq, (time, seq)) as last_seq
-    from ticks
-    where time >= $1 and time < $2
+           min(time) as first_time, first(seq, place) as first_seq,
+           max(time) as last_time, last(seq, place) as last_seq
+    from (
+        select symbol, time, seq, price, size,
+               _timescaledb_functions.to_unix_microseconds(time) * 18446744073709551616::numeric + seq as place
+        from ticks
+        where time >= $1 and time < $2
+        offset 0        -- a fence: place (see candles_from_ticks.sql) is computed once a row
+    ) t
     group by 1, 2
 ), kept as (
     select * from candles where interval = '1m' and bucket >= $1 and bucket < $2
