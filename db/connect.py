@@ -33,7 +33,7 @@ _SCHEMA = (
 
 def server_settings(role: Role, statement_timeout_s: float) -> dict[str, str]:
     """Startup parameters of a connection: what it may do, for how long, and how it shows in pg_stat_activity."""
-    return {
+    settings = {
         "role": f"tickdeck_{role}",
         "application_name": f"tickdeck {role}",
         "statement_timeout": str(round(statement_timeout_s * 1000)),
@@ -45,6 +45,10 @@ def server_settings(role: Role, statement_timeout_s: float) -> dict[str, str]:
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",
     }
+    if role == "reader":
+        # Each statement is planned for its values: a plan for any values would open every chunk there is.
+        settings["plan_cache_mode"] = "force_custom_plan"
+    return settings
 
 
 @contextmanager

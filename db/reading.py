@@ -25,10 +25,7 @@ MAX_SEQ: Final = 2**63 - 1
 
 @asynccontextmanager
 async def reading(source: PoolOrConnection) -> AsyncIterator[Connection]:
-    """A connection whose reads all see one moment; the caller's own transaction where it has one already.
-
-    Statements are planned for their values each time: a plan for any values would open every chunk there is.
-    """
+    """A connection whose reads all see one moment; the caller's own transaction where it has one already."""
     async with AsyncExitStack() as stack:
         stack.enter_context(translate())
         connection: Connection
@@ -39,7 +36,6 @@ async def reading(source: PoolOrConnection) -> AsyncIterator[Connection]:
         if not connection.is_in_transaction():
             moment = connection.transaction(isolation="repeatable_read", readonly=True)
             await stack.enter_async_context(moment)
-        await connection.execute("set local plan_cache_mode = force_custom_plan")
         yield connection
 
 

@@ -10,8 +10,9 @@ from app.live.buckets import local_day
 from app.live.replay_clock import LAST_SEQ, Position, ReplayError
 from db.candles import read_candles, read_candles_at
 from db.market import INTERVAL_SECONDS, Candle, Interval, TickBatch, from_us
-from db.pool import Pool, PoolOrConnection, snapshot
+from db.pool import Pool, PoolOrConnection
 from db.quotes import Quote, read_quotes
+from db.reading import reading
 from db.replay_reads import (
     instruments_of,
     previous_place,
@@ -69,7 +70,7 @@ class ReplayReader:
 
         Raises `ReplayError` where ticks there were dropped since `check`.
         """
-        async with snapshot(self._pool) as (connection, _):
+        async with reading(self._pool) as connection:
             ticks = await read_ticks(
                 connection, self._symbols, self._start_us, self._end_us + 1, after=after, limit=limit
             )
@@ -82,7 +83,7 @@ class ReplayReader:
         self, at: Position, charts: Sequence[tuple[str, Interval]], tapes: Sequence[str], tape_limit: int
     ) -> Picture:
         """Everything at one place, read in one snapshot of the database."""
-        async with snapshot(self._pool) as (connection, _):
+        async with reading(self._pool) as connection:
             picture = Picture(await read_quotes(connection, self._symbols, at=at))
             for symbol, interval in charts:
                 picture.candles[symbol, interval] = await read_candles_at(

@@ -26,7 +26,8 @@ ReadBlock: TypeAlias = Callable[[Position, int], Awaitable[TickBatch]]
 class ReadAhead:
     """Holds at most `BLOCKS_AHEAD` blocks of ticks; a task of its own refills them.
 
-    Where the database refuses, the error is raised by the next `take` or `wait` that needs more ticks.
+    Until the first tick is taken it reads no further than one block: whoever drags the head of a timeline starts
+    it anew many times a second and takes nothing.  Where the database refuses, the error is raised by the next `take` or `wait` that needs more ticks.
     """
 
     def __init__(self, read: ReadBlock, *, block_ticks: int = BLOCK_TICKS) -> None:
@@ -35,6 +36,7 @@ class ReadAhead:
         """How many ticks are read at a time; may change at any time."""
         self._blocks: deque[TickBatch] = deque()
         self._used = 0
+        self._ahead = 1
         self._finished = False
         self._error: Exception | None = None
         self._task: asyncio.Task[None] | None = None
@@ -51,6 +53,7 @@ class ReadAhead:
             self._task.add_done_callback(self._left.discard)
         self._blocks = deque()
         self._used = 0
+        self._ahead = 1
         self._finished = False
         self._error = None
         self._task = asyncio.create_task(self._fill(after, self._blocks), name="replay read-ahead")
@@ -94,10 +97,12 @@ class ReadAhead:
         end = min(_after(block, upto, self._used), _with_ties(block, self._used + most))
         taken = block.take(slice(self._used, end))
         self._used = end
-        if end == len(block):
+        if end == len(block) or self._ahead < BLOCKS_AHEAD:
             async with self._changed:
-                self._blocks.popleft()
-                self._used = 0
+                if end == len(block):
+                    self._blocks.popleft()
+                    self._used = 0
+                self._ahead = BLOCKS_AHEAD
                 self._changed.notify_all()
         return taken
 
@@ -110,14 +115,17 @@ class ReadAhead:
         limit = min(FIRST_TICKS, self.block_ticks)
         more = True
         try:
-            while more and blocks is self._blocks:
+            while more:
+                async with self._changed:
+                    await self._changed.wait_for(
+                        lambda: len(blocks) < self._ahead or blocks is not self._blocks
+                    )
+                if blocks is not self._blocks:
+                    return
                 block = await self._read(after, limit)
                 more = len(block) >= limit
                 limit = min(limit * 2, self.block_ticks)
                 async with self._changed:
-                    await self._changed.wait_for(
-                        lambda: len(blocks) < BLOCKS_AHEAD or blocks is not self._blocks
-                    )
                     if blocks is self._blocks:
                         if len(block):
                             blocks.append(block)
