@@ -41,9 +41,14 @@ export class Chart {
     /** What shades extended hours. @type {?{draw: () => void}} */
     this.shade = null;
     plot.on("plotly_relayouting", () => this.dragged());
-    plot.on("plotly_relayout", (change) => this.relaid(change));
     plot.on("plotly_afterplot", () => this.mark());
     plot.on("plotly_doubleclick", () => this.button("newest"));
+  }
+
+  /** Be the only one who is told of a drag: Dash would draw its own figure then, which has no prices. */
+  listen() {
+    this.plot.removeAllListeners("plotly_relayout");
+    this.plot.on("plotly_relayout", (/** @type {any} */ change) => this.relaid(change));
   }
 
   /** The whole chart anew. @param {any} chart the snapshot's part */
@@ -51,6 +56,7 @@ export class Chart {
     const same = this.shows(chart.symbol, chart.interval);
     const edge = this.candles.at(Math.round(this.view.to))?.t;
     const followed = !same || this.view.follows(this.candles.lastNumber);
+    this.listen();
     this.symbol = chart.symbol;
     this.interval = chart.interval;
     this.decimals = chart.price_decimals;
