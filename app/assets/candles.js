@@ -33,6 +33,19 @@ export class Candles {
     return this.all[number - this.base];
   }
 
+  /**
+   * Is it drawn as risen?  Where it closed as it opened, the close before decides, as with Plotly; then the one before.
+   * @param {number} number
+   */
+  rose(number) {
+    for (let at = number - this.base; at >= 0; at -= 1) {
+      const { o, c } = this.all[at];
+      if (c !== o) return c > o;
+      if (at > 0 && this.all[at - 1].c !== c) return c > this.all[at - 1].c;
+    }
+    return true;
+  }
+
   /** @param {number[]} row as in the protocol: [t_ms, o, h, l, c, v, …] @returns {Candle} */
   make([t, o, h, l, c, v]) {
     return { t, o, h, l, c, v, wall: wallClock(t, this.zone) };
@@ -41,11 +54,11 @@ export class Candles {
   /**
    * Merge changed and new candles.
    * @param {number[][]} rows
-   * @returns {{appended: number, inserted: number, changed: boolean}} how many came at the end and in between,
-   *   and whether one that was closed has changed
+   * @returns {{appended: number, changed: number}} how many came at the end, and the time of the oldest one that was
+   *   closed and has changed or come in between; Infinity: none
    */
   merge(rows) {
-    const seen = { appended: 0, inserted: 0, changed: false };
+    const seen = { appended: 0, changed: Infinity };
     for (const row of rows) {
       const candle = this.make(row);
       const place = this.place(candle.t);
@@ -53,11 +66,11 @@ export class Candles {
         this.all.push(candle);
         seen.appended += 1;
       } else if (this.all[place].t === candle.t) {
-        if (place < this.all.length - 1) seen.changed = true;
+        if (place < this.all.length - 1) seen.changed = Math.min(seen.changed, candle.t);
         this.all[place] = candle;
       } else if (place > 0) {
         this.all.splice(place, 0, candle);
-        seen.inserted += 1;
+        seen.changed = Math.min(seen.changed, candle.t);
       } // One before the oldest kept is not shown: scrolling back reads it.
     }
     return seen;
@@ -78,6 +91,11 @@ export class Candles {
     if (spare <= 0) return;
     this.all.splice(0, spare);
     this.base += spare;
+  }
+
+  /** The candles from number `from` to `to`, as far as there are any. @param {number} from @param {number} to */
+  part(from, to) {
+    return this.all.slice(Math.max(0, from - this.base), Math.max(0, to + 1 - this.base));
   }
 
   /** Index of the first candle at or after `t`. @param {number} t */

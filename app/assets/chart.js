@@ -1,18 +1,21 @@
-// The candlestick chart: closed candles by Plotly, everything that moves by Layers.
+// The candlestick chart.  Plotly has the older candles, and redraws all of them whatever changes; the newest ones are
+// drawn by Layers, until Plotly gets a group of them in one redraw, with which the view moves on.
 
-import { timeLabels, fullTime } from "./chart_axis.js";
+import { timeLabels } from "./chart_axis.js";
 import { Candles } from "./candles.js";
-import { Layers } from "./chart_layers.js";
-import { ChartView } from "./chart_view.js";
+import { crossing } from "./chart_cross.js";
+import { Handed } from "./chart_handed.js";
 import { History } from "./chart_history.js";
+import { Layers } from "./chart_layers.js";
+import { ChartRange } from "./chart_range.js";
+import { ChartView } from "./chart_view.js";
 import { showReadout } from "./chart_readout.js";
 import { price } from "./format.js";
 
-const PRICE_ROOM = 0.08;
-const VOLUME_ROOM = 1.15;
 const REDRAW_AT_MOST_EVERY_MS = 250;
+/** So long closed candles may wait for Plotly; where candles are longer, the view moves on with each. */
+const HAND_OVER_AFTER_MS = 10_000;
 const DRAG_PAUSE_MS = 2_000;
-const [UP, DOWN] = ["rgba(38,166,154,0.42)", "rgba(239,83,80,0.42)"];
 
 export class Chart {
   /** @param {any} plot Plotly's element @param {HTMLElement} panel @param {HTMLElement} readout */
@@ -37,7 +40,11 @@ export class Chart {
     this.drawnAt = 0;
     this.drawTimer = 0;
     this.frameAsked = false;
-    this.shown = { low: 0, high: 0, volume: 0 };
+    this.range = new ChartRange();
+    /** Is the range to be made anew, because something else is shown? */
+    this.refit = true;
+    /** What Plotly has; the candles after them are Layers'. */
+    this.handed = new Handed();
     /** What shades extended hours. @type {?{draw: () => void}} */
     this.shade = null;
     plot.on("plotly_relayouting", () => this.dragged());
@@ -55,7 +62,6 @@ export class Chart {
   replace(chart) {
     const same = this.shows(chart.symbol, chart.interval);
     const edge = this.candles.at(Math.round(this.view.to))?.t;
-    const followed = !same || this.view.follows(this.candles.lastNumber);
     this.listen();
     this.symbol = chart.symbol;
     this.interval = chart.interval;
@@ -64,18 +70,19 @@ export class Chart {
     this.candles.merge(chart.candles);
     this.history.reset(chart.symbol, chart.interval);
     if (!same) this.view.newest(this.candles.lastNumber, this.plot.clientWidth - 76);
-    else if (followed || edge === undefined) this.view.shift(this.candles.lastNumber + 1 - this.view.to);
+    else if (this.view.following || edge === undefined) this.view.roll(this.candles.lastNumber);
     else return void this.restore(edge);
-    this.draw();
+    this.drawAnew();
   }
 
   /** Show again what ended at time `edge`, whose candles may be older than a snapshot's. @param {number} edge */
   async restore(edge) {
-    const { candles } = this;
+    const { candles, view } = this;
     await this.history.until(candles, edge);
     if (candles !== this.candles) return;
-    this.view.shift(candles.base + candles.place(edge) - this.view.to);
-    this.draw();
+    view.shift(candles.base + candles.place(edge) - view.to);
+    view.placed(candles.lastNumber);
+    this.drawAnew();
   }
 
   /** Is this what is drawn? @param {string} symbol @param {string} interval */
@@ -91,30 +98,30 @@ export class Chart {
   /** Changed and new candles. @param {any} chart a frame's part */
   apply(chart) {
     if (!this.shows(chart.symbol, chart.interval)) return;
-    const followed = this.view.follows(this.candles.lastNumber);
     const seen = this.candles.merge(chart.candles);
-    const moved = seen.appended + seen.inserted;
-    if (moved && followed) {
-      this.view.shift(moved);
-      this.candles.trim(Math.floor(this.view.from - this.view.count));
-    }
-    if (seen.appended) this.draw();
-    else if (seen.changed || seen.inserted || this.outOfRange()) this.drawSoon();
+    if (seen.appended) this.panel.dataset.candles = String(this.candles.length);
+    if (seen.appended && this.due()) this.draw();
+    else if (seen.changed <= this.handed.t || !this.range.holds(this.handed.rest(this.candles, this.view))) this.drawSoon();
     this.mark();
   }
 
-  /** Has the forming candle left the drawn price range? */
-  outOfRange() {
-    const last = this.candles.last;
-    if (!last || !this.view.follows(this.candles.lastNumber)) return false;
-    const { low, high, volume } = this.shown;
-    return last.h > high || last.l < low || last.v > volume;
+  /** Is it time to give Plotly the newest closed candles and to move the view on? */
+  due() {
+    const { view, candles } = this;
+    if (!view.following || candles.lastNumber <= view.placedAt) return false;
+    return view.crowded(candles.lastNumber) || performance.now() - this.drawnAt > HAND_OVER_AFTER_MS;
   }
 
   drawSoon() {
     if (this.drawTimer) return;
     const wait = Math.max(0, REDRAW_AT_MOST_EVERY_MS - (performance.now() - this.drawnAt));
     this.drawTimer = setTimeout(() => this.draw(), wait);
+  }
+
+  /** Draw what else is to be shown than before. */
+  drawAnew() {
+    this.refit = true;
+    return this.draw();
   }
 
   /** Hand the closed candles and both ranges to Plotly in one redraw.  Never while the user drags. */
@@ -130,9 +137,12 @@ export class Chart {
     }
     this.drawing = true;
     this.drawAgain = false;
+    this.moveOn();
     this.drawnAt = performance.now();
+    const { candles, view } = this;
+    const traces = this.handed.traces(candles, view.slice(candles.base, candles.lastNumber - 1));
     try {
-      await window.Plotly.update(this.plot, this.traces(), this.ranges(), [0, 1]);
+      await window.Plotly.update(this.plot, traces, this.ranges(), [0, 1]);
     } finally {
       this.drawing = false;
     }
@@ -140,30 +150,22 @@ export class Chart {
     if (this.drawAgain) this.draw();
   }
 
-  traces() {
-    const { from, to } = this.view.slice(this.candles.base, this.candles.lastNumber - 1);
-    const part = this.candles.all.slice(from - this.candles.base, Math.max(from, to + 1) - this.candles.base);
-    const x = part.map((_, i) => from + i);
-    return {
-      x: [x, x],
-      open: [part.map((candle) => candle.o), undefined],
-      high: [part.map((candle) => candle.h), undefined],
-      low: [part.map((candle) => candle.l), undefined],
-      close: [part.map((candle) => candle.c), undefined],
-      y: [undefined, part.map((candle) => candle.v)],
-      "marker.color": [undefined, part.map((candle) => (candle.c >= candle.o ? UP : DOWN))],
-    };
+  /** Go on with time. */
+  moveOn() {
+    const { view, candles } = this;
+    if (!view.following || candles.lastNumber <= view.placedAt) return;
+    view.roll(candles.lastNumber);
+    candles.trim(Math.floor(view.from - view.count));
   }
 
   ranges() {
-    const extent = this.candles.extent(this.view.from, this.view.to) ?? { low: 0, high: 1, volume: 1 };
-    const room = (extent.high - extent.low) * PRICE_ROOM || extent.high * 1e-4;
-    const volume = (extent.volume || 1) * VOLUME_ROOM;
-    this.shown = { low: extent.low - room, high: extent.high + room, volume };
+    const { range, view } = this;
+    range[this.refit ? "fit" : "keep"](this.candles.extent(view.from, view.to));
+    this.refit = false;
     return {
-      "xaxis.range": [this.view.from, this.view.to],
-      "yaxis.range": [this.shown.low, this.shown.high],
-      "yaxis2.range": [0, this.shown.volume],
+      "xaxis.range": [view.from, view.to],
+      "yaxis.range": [range.low, range.high],
+      "yaxis2.range": [0, range.volume],
       "yaxis.tickformat": `,.${this.decimals}f`,
       uirevision: `${this.symbol} ${this.interval}`,
     };
@@ -173,9 +175,8 @@ export class Chart {
   dragged() {
     this.dragging = true;
     this.draggedAt = performance.now();
-    const [from, to] = this.plot._fullLayout.xaxis.range;
-    this.view.from = from;
-    this.view.to = to;
+    [this.view.from, this.view.to] = this.plot._fullLayout.xaxis.range;
+    this.view.placed(this.candles.lastNumber);
     this.mark();
   }
 
@@ -190,9 +191,9 @@ export class Chart {
 
   /** Draw what came into view, and read older candles when the oldest are near. */
   async moved() {
-    this.draw();
+    this.drawAnew();
     const read = await this.history.before(this.candles, this.view.from);
-    if (read) this.draw();
+    if (read) this.drawAnew();
   }
 
   /** A button of the chart. @param {string} what */
@@ -224,32 +225,13 @@ export class Chart {
     const { left, right } = layers.frame;
     this.shade?.draw();
     layers.drawTimes(timeLabels(candles, view.from, view.to, right - left));
+    layers.drawNewest(candles, this.handed.end(candles));
     const last = candles.last ?? null;
-    layers.drawForming(candles.lastNumber, last);
-    layers.drawLast(last && last.c, last ? price(last.c, this.decimals) : "", !last || last.c >= last.o);
-    const cross = this.crossing();
+    layers.drawLast(last && last.c, last ? price(last.c, this.decimals) : "", candles.rose(candles.lastNumber));
+    const cross = this.pointer && !this.dragging ? crossing(this, this.pointer) : null;
     layers.drawCross(cross);
     const read = cross?.number ?? candles.lastNumber;
     const title = `${this.symbol} · ${this.interval}`;
     showReadout(this.readout, title, candles.at(read), candles.at(read - 1), this.decimals);
-  }
-
-  /** What the pointer is on. */
-  crossing() {
-    if (!this.pointer || this.dragging || !this.candles.length) return null;
-    const { x, y } = this.layers.axes;
-    const { left, right, top, bottom, priceBottom } = this.layers.frame;
-    const at = this.pointer;
-    if (at.x < left || at.x > right || at.y < top || at.y > bottom) return null;
-    const pointed = Math.round(x.p2c(at.x - left));
-    const number = Math.min(Math.max(pointed, this.candles.base), this.candles.lastNumber);
-    const candle = this.candles.at(number);
-    if (!candle) return null;
-    return {
-      number,
-      y: at.y,
-      price: at.y <= priceBottom ? price(y.p2c(at.y - top), this.decimals) : null,
-      time: fullTime(candle.wall, this.interval),
-    };
   }
 }

@@ -1,38 +1,10 @@
-// What is drawn behind and over Plotly's candles: time grid and labels, the forming candle, the last price, the
+// What is drawn behind and over Plotly's candles: time grid and labels, the newest candles, the last price, the
 // crosshair.  Everything is placed by the axes' own scales, so it costs the same at any number of candles.
 
-const SVG = "http://www.w3.org/2000/svg";
-const BODY = 0.7;
+import { Newest } from "./chart_newest.js";
+import { display, set, shape, write } from "./chart_svg.js";
+
 const LABEL_HEIGHT = 18;
-
-/** @param {Element} parent @param {string} name @param {string} [kind] class */
-function shape(parent, name, kind = "") {
-  const made = document.createElementNS(SVG, name);
-  if (kind) made.setAttribute("class", kind);
-  parent.append(made);
-  return made;
-}
-
-// What is written anew, though it is the same, is styled, laid out and painted anew.  Most of it is the same.
-
-/** @param {Element} at @param {Record<string, string | number>} attributes */
-function set(at, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    const text = String(value);
-    if (at.getAttribute(name) !== text) at.setAttribute(name, text);
-  }
-}
-
-/** @param {Element} at @param {string} text */
-function write(at, text) {
-  if (at.textContent !== text) at.textContent = text;
-}
-
-/** @param {any} at @param {boolean} visible */
-function display(at, visible) {
-  const value = visible ? "" : "none";
-  if (at.style.display !== value) at.style.display = value;
-}
 
 const half = (/** @type {number} */ px) => Math.round(px) + 0.5;
 
@@ -59,15 +31,7 @@ export class Layers {
     this.back = shape(back, "svg");
     this.front = shape(front, "svg");
     this.grid = shape(this.back, "g", "time-grid");
-    const clip = shape(shape(this.front, "defs"), "clipPath");
-    clip.id = "chart-clip";
-    this.clip = shape(clip, "rect");
-    const inside = shape(this.front, "g");
-    inside.setAttribute("clip-path", "url(#chart-clip)");
-    this.forming = shape(inside, "g", "forming");
-    this.volume = shape(this.forming, "rect", "volume");
-    this.wick = shape(this.forming, "line");
-    this.body = shape(this.forming, "rect", "body");
+    this.newest = new Newest(this.front);
     this.lastLine = shape(this.front, "line", "last-line");
     this.lastLabel = new Label(this.front, "last-label");
     this.cross = shape(this.front, "g", "cross");
@@ -127,28 +91,15 @@ export class Layers {
     while (this.grid.children.length > used) this.grid.lastChild.remove();
   }
 
-  /** The forming candle. @param {number} number @param {?import("./candles.js").Candle} candle */
-  drawForming(number, candle) {
-    display(this.forming, candle !== null);
-    if (!candle) return;
-    const { x: axis, y, volume } = this.axes;
-    const { left, right, top, bottom } = this.frame;
-    set(this.clip, { x: left, y: top, width: right - left, height: bottom - top });
-    const slot = axis.c2p(number + 1) - axis.c2p(number);
-    const width = Math.max(1, slot * BODY);
-    const x = this.px(number);
-    const [open, close] = [candle.o, candle.c].map((price) => y._offset + y.c2p(price));
-    set(this.wick, { x1: x, x2: x, y1: y._offset + y.c2p(candle.h), y2: y._offset + y.c2p(candle.l) });
-    set(this.body, {
-      x: x - width / 2,
-      y: Math.min(open, close),
-      width,
-      height: Math.max(1, Math.abs(open - close)),
-    });
-    const floor = volume._offset + volume.c2p(0);
-    const roof = volume._offset + volume.c2p(candle.v);
-    set(this.volume, { x: x - width / 2, y: roof, width, height: Math.max(0, floor - roof) });
-    set(this.forming, { "data-went": candle.c >= candle.o ? "up" : "down" });
+  /**
+   * The candles from number `from` on that are in view, the forming one among them; none where `from` is null.
+   * @param {import("./candles.js").Candles} candles @param {?number} from
+   */
+  drawNewest(candles, from) {
+    const { axes } = this;
+    const [left, right] = axes.x.range;
+    const first = Math.max(from ?? Infinity, Math.floor(left));
+    this.newest.draw(axes, candles, first, Math.min(candles.lastNumber, Math.ceil(right)));
   }
 
   /** The last price. @param {?number} price @param {string} text @param {boolean} up */

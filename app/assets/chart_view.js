@@ -1,16 +1,22 @@
 // Which part of the chart is shown: the candles from number `from` to number `to`, and whether it follows time.
 
 const FEWEST = 12;
-/** Plotly redraws every candle at each closed one, so no more than this are ever handed to it. */
+/** Plotly redraws every candle whatever has changed, so no more than this are ever handed to it. */
 export const MOST_DRAWN = 500;
 const MOST_SHOWN = 400;
 const SLOT_PX = 8;
-const RIGHT_ROOM = 0.06;
+/** Of the view, right of the newest candle: once the view has moved on, and at the least. */
+const RIGHT_ROOM = 0.08;
+const LEAST_ROOM = 0.02;
 
 export class ChartView {
   constructor() {
     this.from = 0;
     this.to = 120;
+    /** Number of the newest candle when the view was put here. */
+    this.placedAt = 0;
+    /** Was it in view then?  If so, the view goes on with time. */
+    this.following = true;
   }
 
   get count() {
@@ -22,11 +28,26 @@ export class ChartView {
     const count = Math.min(Math.max(Math.round(width / SLOT_PX), 40), 240);
     this.to = last + 0.5 + count * RIGHT_ROOM;
     this.from = this.to - count;
+    this.placed(last);
   }
 
-  /** Does the newest candle stand in view? @param {number} last */
-  follows(last) {
-    return last <= this.to && last >= this.from;
+  /** The view was put where it is now. @param {number} last number of the newest candle */
+  placed(last) {
+    this.placedAt = last;
+    this.following = last <= this.to && last >= this.from;
+  }
+
+  /** Have new candles used up the room at the right, but for a little? @param {number} last number of the newest */
+  crowded(last) {
+    const group = Math.max(1, Math.round(this.count * (RIGHT_ROOM - LEAST_ROOM)));
+    return last - this.placedAt >= group || this.to - last < 0.5 + this.count * LEAST_ROOM;
+  }
+
+  /** Go on: as much room at the right as there was, and enough. @param {number} last number of the newest */
+  roll(last) {
+    const room = Math.max(this.to - this.placedAt, 0.5 + this.count * RIGHT_ROOM);
+    this.shift(last + room - this.to);
+    this.placed(last);
   }
 
   /** @param {number} candles */
@@ -44,15 +65,17 @@ export class ChartView {
     end = Math.max(end, first + Math.min(count * 0.5, last - first + 1));
     this.to = end;
     this.from = end - count;
+    this.placed(last);
   }
 
   /** Zoom by `factor` around the right edge when following, else around the middle. @param {number} factor @param {number} last */
   zoom(factor, last) {
-    const fixed = this.follows(last) ? last : (this.from + this.to) / 2;
+    const fixed = last <= this.to && last >= this.from ? last : (this.from + this.to) / 2;
     const count = Math.min(Math.max(this.count * factor, FEWEST), MOST_SHOWN);
     const share = (fixed - this.from) / this.count;
     this.from = fixed - share * count;
     this.to = this.from + count;
+    this.placed(last);
   }
 
   /** The closed candles to hand to Plotly: those in view and some on either side. @param {number} first @param {number} lastClosed */

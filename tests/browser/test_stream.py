@@ -6,8 +6,7 @@ from tests.browser.dashboard import Dashboard
 from tests.browser.watching import Watched
 
 FORMING = """() => {
-    const body = document.querySelector('#chart-front .forming .body');
-    return [body.getAttribute('y'), body.getAttribute('height')].join();
+    return document.querySelector('#chart-front .newest.prices path:last-child').getAttribute('d');
 }"""
 
 
