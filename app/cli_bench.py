@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,7 @@ from rich.console import Console
 from app.database import database
 from app.progress import progress_bar
 from db.config import DatabaseSettings
+from db.errors import ConfigurationError
 
 app = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -18,6 +21,19 @@ errors = Console(stderr=True, soft_wrap=True)
 DAY: Final = Path("../shared/data/us-equities-2013-10-07-trades.csv.gz")
 
 AS_JSON = typer.Option(False, "--json", help="One JSON object instead of a table.")
+
+
+@contextmanager
+def _playwright() -> Iterator[None]:
+    """Tell whoever installed Tickdeck without what its benchmarks need how to get it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] != "playwright":
+            raise
+        raise ConfigurationError(
+            "this benchmark drives a browser: pip install 'tickdeck[bench]', or use `make bench` in a checkout"
+        ) from exc
 
 
 @app.command()
@@ -41,9 +57,11 @@ def push(
     viewers: str = typer.Option("1,20,100,300,1000", "--viewers", help="Numbers of viewers, with commas."),
     seconds: float = typer.Option(2.0, "--seconds", min=1, help="How long each load lasts."),
     rounds: int = typer.Option(2, "--rounds", min=1, help="Rounds of each case."),
+    browser: bool = typer.Option(True, help="Until the painted cell in Chromium, too."),
 ) -> None:
     """Milliseconds from an INSERT to the frame at N viewers, and what they cost, against Dash's own ways."""
-    from bench.push import run  # noqa: PLC0415
+    with _playwright():
+        from bench.push import run  # noqa: PLC0415
 
     try:
         counts = sorted({int(count) for count in viewers.split(",")})
@@ -52,7 +70,7 @@ def push(
     if not 1 <= counts[0] <= counts[-1] <= 5000:
         raise typer.BadParameter("from 1 to 5000 viewers", param_hint="--viewers")
     with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
-        run(url, as_json=as_json, viewers=counts, seconds=seconds, rounds=rounds)
+        run(url, as_json=as_json, viewers=counts, seconds=seconds, rounds=rounds, browser=browser)
 
 
 @app.command()
@@ -88,7 +106,8 @@ def browser(
     rounds: int = typer.Option(3, "--rounds", min=1, help="Rounds of each case."),
 ) -> None:
     """Main-thread milliseconds of the page's updates in Chromium, against Plotly's own and lightweight-charts."""
-    from bench.browser import run  # noqa: PLC0415
+    with _playwright():
+        from bench.browser import run  # noqa: PLC0415
 
     with progress_bar(errors) as progress, database(DatabaseSettings(), progress=progress) as url:
         run(url, as_json=as_json, rounds=rounds)

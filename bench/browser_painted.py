@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, async_playwright
 
 from bench.browser_market import CHARTED, Market
-from bench.browser_page import Metered, script
+from bench.browser_page import Metered, dashboard, launch, script
 from bench.report import Row
+from db.pool import open_pool
 
 TICKS: Final = 60
 POLLED_TICKS: Final = 10
@@ -26,6 +27,25 @@ window.WebSocket = class extends WebSocket {
   constructor(url) { super(`${url}-blocked`); }
 };
 """
+
+
+async def painted_rows(url: str) -> list[Row]:
+    """`painted` on a dashboard and a browser of its own; `url`: a migrated database with no ticks in it.
+
+    Raises `NoBrowserError`.
+    """
+    pool = await open_pool(url, role="writer", size=2)
+    try:
+        market = Market(pool)
+        await market.seed()
+        async with async_playwright() as playwright:
+            browser = await launch(playwright)
+            async with dashboard(url) as address:
+                rows = await painted(browser, address, market)
+            await browser.close()
+    finally:
+        await pool.close()
+    return rows
 
 
 async def painted(browser: Browser, address: str, market: Market) -> list[Row]:

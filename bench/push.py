@@ -1,11 +1,12 @@
 """From the client's INSERT of a tick to the frame at N viewers, against the same rows by Dash's own ways.
 
-Three processes: the server (the real dashboard), the viewers, and this one, which writes.  Until the painted cell
-the same ticks are timed by the browser's benchmark.
+Three processes: the server (the real dashboard), the viewers, and this one, which writes.  Then the same to the
+painted cell of the page in Chromium.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from bench.browser_painted import painted_rows
 from bench.machine import machine
 from bench.push_ticks import Ticks
 from bench.report import Row, report
@@ -132,8 +134,13 @@ def _latencies(result: Any, began: dict[tuple[str, int], int]) -> NDArray[np.flo
     )
 
 
-def run(url: str, *, as_json: bool, viewers: Sequence[int], seconds: float, rounds: int) -> None:
-    """Measure every case and print the report; within three minutes by default."""
+def run(
+    url: str, *, as_json: bool, viewers: Sequence[int], seconds: float, rounds: int, browser: bool = True
+) -> None:
+    """Measure every case, on screen too with `browser`, and print the report; within three minutes by default.
+
+    Raises `NoBrowserError`.
+    """
     cases: dict[Way, list[int]] = defaultdict(list)
     for count in viewers:
         cases[ours(10 if count <= 300 else 4)].append(count)
@@ -155,7 +162,11 @@ def run(url: str, *, as_json: bool, viewers: Sequence[int], seconds: float, roun
                             continue  # what it is compared for is the lone tick
                         found = [measure(ticks, pid, port, way, count, what) for _ in range(rounds)]
                         rows.append(_row(case, way, count, found))
-    report("push", machine(url), _compared(rows), as_json=as_json)
+    rows = _compared(rows)
+    if browser:
+        with scratch_database(url) as scratch:
+            rows += asyncio.run(painted_rows(scratch))
+    report("push", machine(url), rows, as_json=as_json)
 
 
 def _row(case: str, way: Way, viewers: int, found: Sequence[Measured]) -> Row:

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 Row = dict[str, Any]
 
 
 def report(bench: str, machine: dict[str, Any], rows: Sequence[Row], *, as_json: bool) -> None:
-    """Print {"bench", "machine", "rows"} as one JSON object, or a table with a column for each key."""
+    """Print {"bench", "machine", "rows"} as one JSON object, or as tables with a column for each key.
+
+    Rows of the same keys that follow each other share a table, which is as wide as it needs to be.
+    """
     if as_json:
         print(json.dumps({"bench": bench, "machine": machine, "rows": list(rows)}))
         return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(title=f"tickdeck bench {bench}", caption=", ".join(f"{k} {v}" for k, v in machine.items()))
-    for column in columns:
-        numeric = all(isinstance(row.get(column, 0), int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
-    for row in rows:
-        table.add_row(*(_shown(row.get(column)) for column in columns))
-    Console().print(table)
+    for keys, group in groupby(rows, key=lambda row: tuple(row)):
+        table = Table(title=f"tickdeck bench {bench}", title_justify="left")
+        alike = list(group)
+        for key in keys:
+            numeric = all(isinstance(row[key], int | float | None) for row in alike)
+            table.add_column(key, justify="right" if numeric else "left", no_wrap=True)
+        for row in alike:
+            table.add_row(*(_shown(row[key]) for key in keys))
+        console = Console()
+        needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+        console.width = max(console.width, needed)
+        console.print(table)
+    Console(soft_wrap=True).print(", ".join(f"{key} {value}" for key, value in machine.items()))
 
 
 def _shown(value: object) -> str:
