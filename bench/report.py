@@ -22,7 +22,7 @@ def report(bench: str, machine: dict[str, Any], rows: Sequence[Row], *, as_json:
     if as_json:
         print(json.dumps({"bench": bench, "machine": machine, "rows": list(rows)}))
         return
-    for keys, group in groupby(rows, key=lambda row: tuple(row)):
+    for keys, group in groupby(rows, key=_keys):
         table = Table(title=f"tickdeck bench {bench}", title_justify="left")
         alike = list(group)
         for key in keys:
@@ -43,3 +43,7 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _keys(row: Row) -> tuple[str, ...]:
+    return tuple(row)
