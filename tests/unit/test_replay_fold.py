@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.live import replay_fold
 from app.live.replay_fold import fold_seconds
 from db.market import Candle, TickBatch
 
@@ -40,17 +41,19 @@ def batch_of(ticks: list[Row]) -> TickBatch:
     )
 
 
+@pytest.mark.parametrize("few", [0, 100])
 @given(rows)
-def test_folding_equals_merging_tick_by_tick(ticks: list[Row]) -> None:
+def test_folding_equals_merging_tick_by_tick(few: int, ticks: list[Row]) -> None:
     ticks.sort()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replay_fold, "FEW_TICKS", few)
+        bars = fold_seconds(batch_of(ticks))
     expected: dict[tuple[int, str], tuple[Candle, float, float]] = {}
     for time_us, seq, symbol, price, size, bid in ticks:
         second = time_us // 1_000_000 * 1_000_000
         one = Candle(second, price, price, price, price, size, price * size, 1, time_us, seq, time_us, seq)
         had = expected.get((second, symbol))
         expected[second, symbol] = (one if had is None else had[0].merge(one), bid, bid + 1)
-
-    bars = fold_seconds(batch_of(ticks))
 
     assert [(bar.candle.time_us, bar.symbol) for bar in bars] == sorted(expected)
     for bar in bars:
