@@ -1,5 +1,8 @@
 """Drops ticks that are over their time, a chunk (a day) at a time, and leaves their candles.
 
+What is dropped is noted in `dropped_ticks` in the same transaction: a tick that comes again is refused there, because
+the candles would count it twice.
+
 Dropping a chunk takes locks that a feed would have to wait behind, so each is waited for only a moment, and taken up
 again at the next turn where somebody still reads the chunk.  Needs the owner's rights: neither the dashboard's nor
 the feeds' role may remove ticks.
@@ -56,25 +59,27 @@ def drop_expired(
 
 
 def _drop(connection: psycopg.Connection, before: datetime, *, dry_run: bool) -> Dropped:
-    ends = [
-        end
-        for (end,) in connection.execute(statement("expired_chunks").encode(), {"before": before}).fetchall()
-    ]
+    chunks = connection.execute(statement("expired_chunks").encode(), {"before": before}).fetchall()
     if dry_run:
-        return Dropped(before, len(ends), 0)
+        return Dropped(before, len(chunks), 0)
     connection.execute(f"set lock_timeout = {LOCK_TIMEOUT_MS}".encode())
     row = connection.execute("select pg_try_advisory_lock(%s)", (RETENTION_LOCK,)).fetchone()
     if not row or not row[0]:
-        return Dropped(before, 0, len(ends))
+        return Dropped(before, 0, len(chunks))
     dropped = 0
-    for end in ends:
+    for first, until in chunks:
         try:
-            # One chunk a transaction: the locks of one are gone before the next is asked for.
-            connection.execute("select drop_chunks('public.ticks', older_than => %s)", (end,))
+            # One chunk a transaction: the locks of one are gone before the next is asked for.  Exactly that chunk: an
+            # older one that a feed has made meanwhile is not noted yet.
+            with connection.transaction():
+                connection.execute(
+                    "select drop_chunks('public.ticks', older_than => %s, newer_than => %s)", (until, first)
+                )
+                connection.execute(statement("note_dropped_ticks").encode(), {"first": first, "until": until})
         except errors.LockNotAvailable:
             break
         dropped += 1
-    return Dropped(before, dropped, len(ends) - dropped)
+    return Dropped(before, dropped, len(chunks) - dropped)
 
 
 class Retention:

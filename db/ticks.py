@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import asyncpg
 import numpy as np
+from numpy.typing import NDArray
 
 from db.connect import translate
 from db.copy_binary import COLUMNS, encode_ticks
+from db.dropped_ticks import DROPPED_SQLSTATE, find_dropped
 from db.market import TickBatch, from_us, to_us
 from db.pool import Connection, Pool
 from db.statements import statement
@@ -48,11 +50,14 @@ class TickStore:
 
     A batch of new ticks is copied straight into the table.  Where one is stored already that fails and the batch
     goes through a staging table; after such a batch the next one takes that way at once, until one is all new.
+    Where ticks lie in a stretch that retention dropped, the server refuses the batch, and it is stored without them;
+    after such a batch the next one is looked over first.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._expect_stored = False
+        self._expect_dropped = False
 
     async def write(self, batch: TickBatch) -> Written:
         """Store `batch`, in any order, with or without what is stored already.
@@ -61,17 +66,37 @@ class TickStore:
         where the connection is lost: then all of the batch is stored or none; writing it again settles it.
         """
         rejects = find_rejects(batch)
-        rows = np.delete(np.arange(len(batch)), [reject.index for reject in rejects])
-        good = batch.take(rows) if rejects else batch
-        ticks = distinct(good)
-        outcome = _Outcome(0, {})
-        if len(ticks.batch):
-            with translate("cannot write ticks"):
-                outcome = await self._store(ticks.batch)
-        for conflict in _conflicts(good, ticks, outcome.differing):
-            rejects.append(replace(conflict, index=int(rows[conflict.index])))
+        good, rows = _without(batch, rejects)
+        with translate("cannot write ticks"):
+            stored, refused = await self._write_kept(good)
+        rejects += _at(rows, refused)
         rejects.sort(key=lambda reject: reject.index)
-        return Written(outcome.stored, len(batch) - outcome.stored - len(rejects), tuple(rejects))
+        return Written(stored, len(batch) - stored - len(rejects), tuple(rejects))
+
+    async def _write_kept(self, batch: TickBatch) -> tuple[int, list[TickReject]]:
+        """Store what does not lie in a dropped stretch: how many were stored, and what was not for which reason."""
+        dropped = await find_dropped(self._pool, batch) if self._expect_dropped and len(batch) else []
+        while True:
+            kept, rows = _without(batch, dropped)
+            try:
+                stored, conflicts = await self._write_new(kept)
+            except asyncpg.PostgresError as exc:
+                if exc.sqlstate != DROPPED_SQLSTATE:
+                    raise
+                known, dropped = dropped, await find_dropped(self._pool, batch)
+                if len(dropped) <= len(known):
+                    raise
+            else:
+                self._expect_dropped = bool(dropped)
+                return stored, [*dropped, *_at(rows, conflicts)]
+
+    async def _write_new(self, batch: TickBatch) -> tuple[int, list[TickReject]]:
+        """Store what is not stored yet: how many that were, and what contradicts another tick."""
+        if not len(batch):
+            return 0, []
+        ticks = distinct(batch)
+        outcome = await self._store(ticks.batch)
+        return outcome.stored, list(_conflicts(batch, ticks, outcome.differing))
 
     async def _store(self, batch: TickBatch) -> _Outcome:
         async with self._pool.acquire() as connection:
@@ -118,6 +143,17 @@ async def _copy_and_insert(connection: Connection, batch: TickBatch) -> _Outcome
 async def _pieces(batch: TickBatch) -> AsyncIterator[bytes]:
     for piece in encode_ticks(batch):
         yield piece
+
+
+def _without(batch: TickBatch, rejects: Sequence[TickReject]) -> tuple[TickBatch, NDArray[np.intp]]:
+    """The other ticks, and which rows of `batch` they are."""
+    rows = np.delete(np.arange(len(batch)), [reject.index for reject in rejects])
+    return batch.take(rows) if rejects else batch, rows
+
+
+def _at(rows: NDArray[np.intp], rejects: Iterable[TickReject]) -> Iterator[TickReject]:
+    """The rejects of a part of a batch as those of the batch, whose `rows` it was."""
+    return (replace(reject, index=int(rows[reject.index])) for reject in rejects)
 
 
 def _conflicts(

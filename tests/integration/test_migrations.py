@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from app.testing.servers import TimescaleServer
 from db.errors import DatabaseUnavailableError, SchemaError
 from db.migrate import downgrade, head, upgrade
+from db.retention import drop_expired
 from db.schema import described
 from db.url import with_database
 
@@ -65,6 +67,40 @@ def test_down_and_up_again(tickdeck_db: str) -> None:
         assert described(connection) == objects
         connection.execute("insert into ticks (time, symbol, price) values (now(), 'SPY', 1)")
         assert connection.execute("select trades from candles").fetchall() == [(1,)]
+
+
+def test_dropped_ticks_there_and_back_with_data_in_place(tickdeck_db: str) -> None:
+    """Below 0002 the trigger is the first one again; on the way up the days that were dropped are found again."""
+    with psycopg.connect(tickdeck_db) as connection:
+        objects = described(connection)
+        connection.execute(
+            "insert into ticks (time, symbol, seq, price)"
+            " select t, 'SPY', 1, 5"
+            " from generate_series('2026-01-01 00:00+00'::timestamptz, '2026-01-09 23:00+00', '1 hour') t"
+        )
+    assert drop_expired(tickdeck_db, 2, now=datetime(2026, 1, 6, tzinfo=UTC)).chunks == 3
+    stretches = rows(tickdeck_db, "select first, until from dropped_ticks")
+    data = [rows(tickdeck_db, f"select * from {table} order by 1") for table in ("ticks", "candles")]
+
+    downgrade(tickdeck_db, "0001")
+    with psycopg.connect(tickdeck_db) as connection:
+        older = described(connection)
+        body = older["function tickdeck_on_ticks_v1"]
+        assert body.endswith("9ec96dccc108e45e139122fec891c62e"), "not the function that 0001 makes"
+        assert older["trigger ticks ticks_keep_candles"] == objects["trigger ticks ticks_keep_candles"]
+        assert not any("dropped_ticks" in name for name in older)
+        # As it was: a tick of a dropped day is taken, and counted.
+        connection.execute("insert into ticks (time, symbol, price) values ('2026-01-01 10:00+00', 'SPY', 1)")
+        counted = connection.execute("select trades from candles where bucket = '2026-01-01 10:00+00'")
+        assert counted.fetchall() == [(2,)]
+        connection.rollback()
+
+    upgrade(tickdeck_db)
+    with psycopg.connect(tickdeck_db) as connection:
+        assert described(connection) == objects
+    assert [rows(tickdeck_db, f"select * from {table} order by 1") for table in ("ticks", "candles")] == data
+    found = rows(tickdeck_db, "select min(first), max(until), sum(until - first) from dropped_ticks")
+    assert found == [(*stretches[0], timedelta(days=3))]
 
 
 def test_upgrade_leaves_data_alone(tickdeck_db: str) -> None:

@@ -43,8 +43,10 @@ def test_only_whole_days_over_their_time_are_dropped(sixty_days: str) -> None:
     assert (done.chunks, done.in_use) == (50, 0)
     with psycopg.connect(sixty_days) as connection:
         row = connection.execute("select min(time) from ticks").fetchone()
+        stretches = connection.execute("select first, until from dropped_ticks").fetchall()
     # 10 days before noon is inside a day, which is kept as a whole.
     assert row == (datetime(2026, 3, 21, tzinfo=UTC),)
+    assert stretches == [(datetime(2026, 1, 30, tzinfo=UTC), datetime(2026, 3, 21, tzinfo=UTC))]
     assert count(sixty_days, "candles") == candles
     assert drop_expired(sixty_days, 10, now=NOW).chunks == 0
 
