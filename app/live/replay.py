@@ -20,7 +20,7 @@ from db.instruments import Instrument
 from db.market import Interval
 from db.pool import Pool
 
-PUMP_S: Final = 0.02
+PUMP_S: Final = 0.025
 """While ticks are dense they are applied this often: a tick is never later than this against the clock."""
 BEAT_S: Final = 0.2
 """How often the clock's reading goes out where no tick is due."""
