@@ -41,17 +41,23 @@ async def read_ticks(
     low, high = max(start_us, position[0], MIN_TIME_US), min(end_us, MAX_TIME_US)
     if low >= high or not symbols:
         return _batch([])
+    rows: list[Any] = []
     async with reading(source) as connection:
-        until_us = await _page_end(connection, symbols, low, high, limit)
-        rows = await connection.fetch(
-            statement("ticks_page"),
-            list(symbols),
-            from_us(low),
-            from_us(until_us),
-            from_us(position[0]),
-            position[1],
-            limit,
-        )
+        while low < high and len(rows) < limit:
+            missing = limit - len(rows)
+            until_us = await _page_end(connection, symbols, low, high, missing)
+            rows += await connection.fetch(
+                statement("ticks_page"),
+                list(symbols),
+                from_us(low),
+                from_us(until_us),
+                from_us(position[0]),
+                position[1],
+                missing,
+            )
+            low = until_us
+            if low < high and len(rows) < limit:  # candles there count ticks that retention dropped
+                low = await _next_kept(connection, low, high)
     return _batch(rows)
 
 
@@ -99,6 +105,12 @@ async def _page_end(connection: Connection, symbols: Sequence[str], low: int, hi
             return min(end_us, high)
         if until_us >= last_us:
             return high
+
+
+async def _next_kept(connection: Connection, low: int, high: int) -> int:
+    """The first instant of [low, high) for which ticks are kept; `high` where there is none."""
+    chunks = await connection.fetch(statement("replay_tick_chunks"), from_us(low), from_us(high))
+    return max(low, min(chunks[0][0], high)) if chunks else high
 
 
 async def _tape_starts(connection: Connection, symbols: Sequence[str], limit: int) -> dict[str, int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.testing.ticks import START, TickFactory
 from db.errors import MarketDataError
 from db.market import TickBatch
+from db.retention import drop_expired
 from db.ticks_read import read_ticks, tape
 from tests.reference import MINUTE, Tick, distinct, store, utc
 
@@ -87,6 +91,35 @@ async def test_pages_hold_every_tick_once_in_order(
             newest = [key(symbol, tick) for tick in distinct(each)][::-1]
             if symbol in wanted:
                 assert keys(tapes[symbol]) == newest[:limit]
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("limit", [7, 60, 1000])
+async def test_ticks_that_retention_dropped_do_not_end_the_reading(
+    tickdeck_db: str, tick_factory: TickFactory, limit: int
+) -> None:
+    """Their candles stay, and are what a page's end is told by."""
+    today = START.replace(hour=0, minute=0)
+    tick_factory(500, start=START - timedelta(days=9))
+    kept = [tick_factory(50, start=START + timedelta(days=days)) for days in (0, 1, 5)]
+    tick_factory(500, start=START - timedelta(days=5))
+    assert drop_expired(tickdeck_db, 0.001, now=today).chunks == 2
+    connection = await asyncpg.connect(tickdeck_db)
+    try:
+        # A day amid the kept ones is gone, too.
+        await connection.execute(
+            "select drop_chunks('ticks', older_than => $1::timestamptz, newer_than => $2::timestamptz)",
+            today + timedelta(days=2),
+            today + timedelta(days=1),
+        )
+        found: list[Key] = []
+        after: tuple[int, int] | None = None
+        while page := keys(await read_ticks(connection, ["SPY"], 0, 2**60, after=after, limit=limit)):
+            found += page
+            assert len(page) == min(limit, 100 - len(found) + len(page))
+            after = page[-1][:2]
+        assert found == keys(kept[0]) + keys(kept[2])
     finally:
         await connection.close()
 
