@@ -23,8 +23,8 @@ def embedded_server(settings: DatabaseSettings, progress: Progress | None = None
 def database(settings: DatabaseSettings, *, progress: Progress | None = None) -> Iterator[str]:
     """Have a migrated database until the block ends and yield its address.
 
-    DATABASE_URL wins.  The embedded server is started, or joined where another process has started it, and at
-    the end stopped only by who started it.  Raises `EmbeddedUnavailable`, `DatabaseUnavailableError`,
+    DATABASE_URL wins.  The embedded server is started, or joined where another process has started it, and
+    stopped by the last who uses it.  Raises `EmbeddedUnavailable`, `DatabaseUnavailableError`,
     `SchemaError` or `ConfigurationError`.
     """
     if settings.database_url is not None:

@@ -1,10 +1,11 @@
-"""One process at a time, over a file that outlives a crash of its holder."""
+"""One process at a time, or several that know of each other, over a file that outlives a crash of its holder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -23,3 +24,27 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+class Shared:
+    """`path` locked together with whoever else has it so, until `leave`; goes with the process as well."""
+
+    def __init__(self, path: Path) -> None:
+        import fcntl  # noqa: PLC0415
+
+        self._file: IO[bytes] = path.open("ab")
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Whether nobody else has it; nobody can until `leave`, then.  Otherwise it is not ours any more either."""
+        import fcntl  # noqa: PLC0415
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Let it go."""
+        self._file.close()

@@ -12,7 +12,7 @@ from db.embedded import cluster, postmaster
 from db.embedded.account import Account, server_account
 from db.embedded.errors import EmbeddedUnavailable
 from db.embedded.install import find_programs, install
-from db.embedded.lock import exclusive
+from db.embedded.lock import Shared, exclusive
 from db.embedded.paths import default_cache_dir, default_data_dir, socket_dir
 from db.embedded.prefix import Programs
 from db.embedded.status import Progress, Status, silent
@@ -25,7 +25,8 @@ class EmbeddedServer:
 
     `durable=False` is for servers that tests throw away: a committed tick survives a killed process but not a
     machine that goes down.  `cache_dir` is where programs are put, by default beside everything of this user.
-    As a context manager it stops the server at the end where it was the one who started it.
+    As a context manager it has the server up for its block: whoever leaves the last such block, in any process,
+    stops it, unless somebody has called `up` meanwhile.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class EmbeddedServer:
         self.cache_dir = Path(os.path.realpath(cache_dir or default_cache_dir()))
         self.durable = durable
         self.started_here = False
-        """Whether the last `up` started the server, so that it is ours to stop."""
+        """Whether it was we who started the server, not another process before us."""
         self._progress: Progress = progress or silent
+        self._using: Shared | None = None
         self._data = self.data_dir / "postgresql-17"
         self._made = self.data_dir / "database.made"
+        self._kept = self.data_dir / "server.kept"
         self._log = self.data_dir / "postgresql.log"
 
     @property
@@ -63,8 +66,13 @@ class EmbeddedServer:
     def up(self) -> str:
         """Install, initialise and start what is not, and return the address; raise `EmbeddedUnavailable`.
 
-        The server runs on after this process ends; see `started_here`.
+        The server runs until `down`, whoever uses it meanwhile.
         """
+        url = self._up()
+        self._kept.touch()
+        return url
+
+    def _up(self) -> str:
         self.started_here = False
         if self._is_up():
             return self.url
@@ -113,13 +121,33 @@ class EmbeddedServer:
         return [programs.path("psql"), self.url]
 
     def __enter__(self) -> str:
-        return self.up()
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._using = Shared(self.data_dir / "server.users")
+        except OSError as exc:
+            raise EmbeddedUnavailable(f"{exc.strerror or exc}: {exc.filename or self.data_dir}") from exc
+        try:
+            return self._up()
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.started_here:
-            self.down()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Stop the server where nobody else uses it."""
+        if self._using is None:
+            return
+        using, self._using = self._using, None
+        with self._locked():
+            server = postmaster.running(self._data)
+            if server and not self._kept.exists() and using.is_last():
+                postmaster.stop(server, self._data)
+                self.started_here = False
+            using.leave()
 
     def _is_up(self) -> bool:
         server = postmaster.running(self._data)
@@ -132,6 +160,7 @@ class EmbeddedServer:
             server = None
         if server is None:
             self._made.unlink(missing_ok=True)
+            self._kept.unlink(missing_ok=True)
             if not self._data.exists():
                 self._progress("creating the database", None)
                 cluster.make(self._data, programs, account, durable=self.durable)

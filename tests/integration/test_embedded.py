@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -61,16 +61,16 @@ async def test_every_driver_gets_timescaledb(tmp_path: Path, monkeypatch: pytest
         await pooled.close()
 
 
-def test_up_starts_once_and_only_the_starter_stops(tmp_path: Path) -> None:
+def test_the_last_to_leave_stops_it(tmp_path: Path) -> None:
     first, second = EmbeddedServer(tmp_path, durable=False), EmbeddedServer(tmp_path, durable=False)
     assert not first.status().running
-    with first as url:
-        assert first.started_here
-        with second as same:
-            assert same == url
+    with ExitStack() as late:
+        with first as url:
+            assert first.started_here
+            assert late.enter_context(second) == url
             assert not second.started_here
         status = second.status()
-        assert status.running
+        assert status.running, "the second still uses it"
         assert status.size > 2**20
         asked = [*second.psql_command(), "-XAtc", "SELECT current_database()"]
         assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "tickdeck\n"
@@ -78,6 +78,43 @@ def test_up_starts_once_and_only_the_starter_stops(tmp_path: Path) -> None:
         assert os.getsid(status.pid) != os.getsid(0), "a Ctrl-C in our terminal would reach the server"
     assert not first.status().running
     assert first.down() is False
+
+
+def test_what_was_told_to_be_up_stays_up_until_it_is_told_to_be_down(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path, durable=False)
+    with stopping(EmbeddedServer(tmp_path, durable=False)) as kept:
+        with server:
+            kept.up()
+        assert kept.status().running
+        assert kept.down() is True
+        with server:
+            assert server.started_here
+        assert not kept.status().running
+
+
+def test_a_killed_user_does_not_keep_it_up(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path, durable=False)
+    code = (
+        "import sys; from pathlib import Path; from db.embedded import EmbeddedServer\n"
+        "with EmbeddedServer(Path(sys.argv[1]), durable=False): print('up', flush=True); sys.stdin.read()"
+    )
+    with (
+        stopping(server),
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as user,
+    ):
+        assert user.stdout is not None
+        assert user.stdout.readline() == "up\n"
+        user.kill()
+        user.wait()
+        assert server.status().running
+        with server:
+            assert not server.started_here
+        assert not server.status().running
 
 
 def test_default_settings_are_durable_and_rows_outlive_a_stop(tmp_path: Path) -> None:
