@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -18,6 +19,9 @@ __all__ = ["Connection", "Pool", "PoolOrConnection", "open_pool", "snapshot", "t
 Pool: TypeAlias = asyncpg.Pool
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 PoolOrConnection: TypeAlias = Pool | Connection
+
+# While the server is away it logs a traceback at each try to connect again; whoever uses the pool gets the error.
+logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 
 async def open_pool(url: str, *, role: Role, size: int = 8, statement_timeout_s: float = 30.0) -> Pool:
