@@ -35,6 +35,8 @@ ROUNDS: Final = 3
 GRID_PERIOD_MS: Final = 200
 CHART_S: Final = 1.2
 SECOND_CANDLES_S: Final = 2.2
+HAND_OVER_S: Final = 11.2
+"""Long enough for the page to hand a group of closed candles of a second over to Plotly."""
 GRID_S: Final = 1.6
 LOAD_S: Final = 6.0
 CHANGES: Final = 4
@@ -72,9 +74,10 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
             page = await Metered.open(browser, script("browser_hook.js"), address=address)
             await show(page, "1m")
             pages = await others(browser, page)
-            rows = await chart_frames(page, pages, market, "1m", rounds, CHART_S)
+            rows = await chart_frames(page, pages, market, "1m", rounds, (CHART_S, CHART_S))
             few = {name: each for name, each in pages.items() if name in (REACT, LIGHTWEIGHT)}
-            rows += await chart_frames(page, few, market, "1s", max(2, rounds // 2), SECOND_CANDLES_S)
+            seconds = (HAND_OVER_S, SECOND_CANDLES_S)
+            rows += await chart_frames(page, few, market, "1s", max(2, rounds // 2), seconds)
             rows += await interval_changes(page, few, rounds)
             for each in pages.values():
                 await each.close()

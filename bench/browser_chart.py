@@ -86,22 +86,38 @@ async def show(page: Metered, interval: str) -> str:
 
 
 async def chart_frames(
-    page: Metered, pages: dict[str, Metered], market: Market, interval: str, rounds: int, seconds: float
+    page: Metered,
+    pages: dict[str, Metered],
+    market: Market,
+    interval: str,
+    rounds: int,
+    seconds: tuple[float, float],
 ) -> list[Row]:
-    """A row for each way: ms per frame on the main thread, at 500 candles of `interval`."""
+    """A row for each way: ms per frame on the main thread, at 500 candles of `interval`.
+
+    The page gets the frames of `seconds[0]`, the others as many of them as come in `seconds[1]`: each of their
+    frames costs the same, and the page's does not.
+    """
     snapshot = await show(page, interval)
     for other in pages.values():
         await other.page.evaluate("(text) => bench.way.load(text)", snapshot)
+    await page.page.evaluate("bench.countRedraws()")
     found: dict[str, list[float]] = defaultdict(list)
+    redraws = 0
     for number in range(rounds + 1):
-        frames = await recorded(page, market, seconds, "chart")
+        ours_s, theirs_s = seconds if number else (seconds[1], seconds[1])
+        frames = await recorded(page, market, ours_s, "chart")
+        few = frames[: max(1, round(len(frames) * theirs_s / ours_s))]
         ways = [(OURS, page), *pages.items()]
         for name, metered in ways[:: 1 if number % 2 else -1]:
-            deliver = DELIVER if metered is page else TAKE
-            spent_ms = await metered.spent_ms(deliver, [frames, PERIOD_MS])
+            mine, deliver = (frames, DELIVER) if metered is page else (few, TAKE)
+            before = await page.page.evaluate("bench.redraws")
+            spent_ms = await metered.spent_ms(deliver, [mine, PERIOD_MS])
             if number:  # the round before the first warms up
-                found[name].append(spent_ms / len(frames))
+                found[name].append(spent_ms / len(mine))
+                redraws += await page.page.evaluate("bench.redraws") - before
     rows = [compared(f"chart frame, {interval}", name, found, REACT) for name in (OURS, *pages)]
+    rows[0]["redraws"] = redraws
     if LIGHTWEIGHT not in pages:
         rows.append({"case": f"chart frame, {interval}", "way": f"{LIGHTWEIGHT}: no npm here"})
     return rows

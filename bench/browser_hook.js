@@ -14,6 +14,7 @@
     /** What gets live messages in place of the page's handler, if anything. @type {?(event: {data: string}) => void} */
     instead: null,
     frames: 0,
+    redraws: 0,
     longTasks: 0,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 
@@ -35,6 +36,12 @@
         await bench.painted();
         await bench.sleep(Math.max(0, began + period - performance.now()));
       }
+    },
+
+    /** Count how often Plotly draws the page's chart. */
+    countRedraws() {
+      bench.redraws = 0;
+      document.querySelector("#chart .js-plotly-plot").on("plotly_afterplot", () => (bench.redraws += 1));
     },
 
     /** Frames as if only `part` were subscribed; out of what was kept. @param {"chart" | "watchlist"} part */

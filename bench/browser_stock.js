@@ -3,6 +3,14 @@
 
 (() => {
   const MOST = 500;
+  const { fields, rows } = JSON.parse(bench.snapshot).watchlist;
+  /** Newest row of each symbol: a frame has its first values only, as they changed. */
+  const known = new Map(rows.map((values) => [values[0], values]));
+  const whole = (values) => {
+    const all = [...values, ...(known.get(values[0]) ?? []).slice(values.length)];
+    known.set(values[0], all);
+    return Object.fromEntries(all.map((value, place) => [fields[place], value]));
+  };
   const { set_props: setProps } = window.dash_clientside;
   const candles = JSON.parse(bench.snapshot).chart.candles.slice(-MOST);
   const plot = document.querySelector("#chart .js-plotly-plot");
@@ -21,7 +29,7 @@
   };
 
   bench.stock = ({ chart, watchlist }) => {
-    if (watchlist) setProps("watchlist", { rowTransaction: { update: watchlist.rows } });
+    if (watchlist) setProps("watchlist", { rowTransaction: { update: watchlist.rows.map(whole) } });
     for (const candle of chart?.candles ?? []) {
       if (candle[0] === candles.at(-1)[0]) candles[candles.length - 1] = candle;
       else if (candle[0] > candles.at(-1)[0]) candles.push(candle);
