@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from app import cli_bench, cli_db, cli_feeds, cli_replay, cli_upkeep, cli_verify
+from app import cli_bench, cli_db, cli_export, cli_feeds, cli_replay, cli_upkeep, cli_verify
 from db.errors import TickdeckError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ cli_upkeep.add_to(cli_db.app)
 app.add_typer(cli_db.app, name="db")
 app.add_typer(cli_bench.app, name="bench")
 cli_feeds.register(app)
+cli_export.register(app)
 cli_replay.register(app)
 cli_verify.register(app)
 errors = Console(stderr=True, soft_wrap=True)

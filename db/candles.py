@@ -6,7 +6,7 @@ fold from 1m, and below a minute candles fold from just the ticks that they need
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from db.errors import MarketDataError
@@ -14,6 +14,7 @@ from db.fine_candles import WINDOW_US, fold_ticks, read_fine, read_minutes
 from db.market import INTERVAL_SECONDS, Candle, Interval, from_us
 from db.pool import Connection, PoolOrConnection
 from db.reading import (
+    DAY_US,
     EARLIEST_US,
     HOUR_US,
     LATEST_US,
@@ -47,6 +48,36 @@ async def read_candles(
         return []
     async with reading(source) as connection:
         return await _read(connection, symbol, interval, low, high, LATEST_US, limit)
+
+
+async def candle_pages(
+    source: PoolOrConnection, symbol: str, interval: Interval, start_us: int, end_us: int, *, limit: int
+) -> AsyncIterator[list[Candle]]:
+    """All candles of `symbol` that start in [start_us, end_us), oldest first, about `limit` at a time.
+
+    As `read_candles` otherwise.  They are of one moment where `source` is a connection in a snapshot.
+    """
+    low, high = _range(start_us, end_us, limit)
+    width_us = INTERVAL_SECONDS[interval] * 1_000_000
+    # A candle's minutes lie from so long before its start to so long after it, a day's from -1 hour to 25.
+    before_us, after_us = (2 * HOUR_US, 2 * DAY_US) if interval == "1d" else (MINUTE_US, width_us)
+    while low < high:
+        async with reading(source) as connection:
+            next_us: int | None = await connection.fetchval(
+                statement("candles_next"),
+                symbol,
+                from_us(max(low - before_us, EARLIEST_US)),
+                from_us(min(high + after_us, LATEST_US)),
+            )
+            if next_us is None:
+                return
+            low = max(low, floor_us(next_us, width_us) - after_us)  # over what has none in one step
+            page_end = min(low + limit * width_us, high)
+            page = await read_candles(
+                connection, symbol, interval, start_us=low, end_us=page_end, limit=limit + 2
+            )
+        yield page
+        low = page_end
 
 
 async def read_candles_at(

@@ -24,7 +24,7 @@ from db.market import MAX_TIME_US, MIN_TIME_US, Candle, Interval, TickBatch, con
 from db.moments import Moment, parse_moment
 from db.pool import Connection
 from db.reading import EARLIEST_US, reading
-from db.ticks_read import read_ticks
+from db.ticks_read import tick_pages
 
 _CANDLES_A_PAGE: Final = 20_000
 _TICKS_A_PAGE: Final = 50_000
@@ -100,14 +100,7 @@ async def _all_candles(
 
 
 async def _all_ticks(connection: Connection, symbol: str, low: int, high: int) -> TickBatch:
-    pages: list[TickBatch] = []
-    after: tuple[int, int] | None = None
-    while True:
-        page = await read_ticks(connection, [symbol], low, high, after=after, limit=_TICKS_A_PAGE)
-        pages.append(page)
-        if len(page) < _TICKS_A_PAGE:
-            return concat(pages)
-        after = (int(page.time_us[-1]), int(page.seq[-1]))
+    return concat([page async for page in tick_pages(connection, [symbol], low, high, limit=_TICKS_A_PAGE)])
 
 
 def _read(symbol: str, read: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:

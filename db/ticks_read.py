@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -59,6 +59,22 @@ async def read_ticks(
             if low < high and len(rows) < limit:  # candles there count ticks that retention dropped
                 low = await _next_kept(connection, low, high)
     return _batch(rows)
+
+
+async def tick_pages(
+    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int, *, limit: int
+) -> AsyncIterator[TickBatch]:
+    """All ticks of `symbols` in [start_us, end_us), by (time, seq, symbol), in pages as `read_ticks` reads them; the last may be empty.
+
+    They are of one moment where `source` is a connection in a snapshot (`db.reading.reading`).
+    """
+    after: tuple[int, int] | None = None
+    while True:
+        page = await read_ticks(source, symbols, start_us, end_us, after=after, limit=limit)
+        yield page
+        if len(page) < limit:
+            return
+        after = (int(page.time_us[-1]), int(page.seq[-1]))
 
 
 async def tape(source: PoolOrConnection, symbols: Sequence[str], limit: int = 100) -> dict[str, TickBatch]:
