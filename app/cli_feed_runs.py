@@ -10,20 +10,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+import typer
 from rich.console import Console
 
+from app.cli_feed_report import say_ended
 from app.database import database
 from app.progress import progress_bar
 from db.config import DatabaseSettings
 from db.embedded import default_data_dir
 from db.pool import Pool, open_pool
+from feeds.rejects import RejectsFile
+from feeds.writer import FeedWriter
 
 STATEMENT_TIMEOUT_S = 300.0
 """A transaction of many ticks on a busy machine is slow, not stuck."""
 
 T = TypeVar("T")
+Watch: TypeAlias = Callable[[FeedWriter], None]
+"""Is told of each writer that a command uses."""
+
 errors = Console(stderr=True, soft_wrap=True)
 
 
@@ -65,6 +72,21 @@ async def _stoppable(url: str, settings: DatabaseSettings, work: Callable[[Pool]
         if stopped:
             return None
         raise
+
+
+def play_in(work: Callable[[Pool, Watch], Awaitable[None]], rejects: RejectsFile) -> None:
+    """Run `work` as `with_pool` does and say at its end what the feeds did whose writers it handed to `Watch`.
+
+    Raises `typer.Exit` with code 2 where rows were refused.
+    """
+    writers: list[FeedWriter] = []
+    try:
+        with rejects:
+            with_pool(lambda pool: work(pool, writers.append))
+    finally:
+        say_ended(writers, rejects)
+    if rejects.count:
+        raise typer.Exit(2)
 
 
 def rejects_path(given: Path | None, files: Sequence[Path]) -> Path:

@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from app.cli_options import Speed
 from db.errors import ConfigurationError, MarketDataError
 
 if TYPE_CHECKING:
     from db.pool import Pool
-    from feeds.writer import FeedWriter
-
-SPEED = typer.Option("1", "--speed", help="Times real speed, or max.")
 
 
 def walk(
     symbols: int = typer.Option(100, "--symbols", help="How many made-up symbols."),
     rate: float = typer.Option(1000.0, "--rate", help="Ticks a second on average, of all symbols together."),
     seed: int = typer.Option(7, "--seed", min=0, help="The same seed makes the same ticks."),
-    speed: str = SPEED,
+    speed: Speed = "1",
     duration: str = typer.Option(None, "--duration", help="End after this much market time: 30s, 5m, 1h."),
     start: str = typer.Option(None, "--start", help="Date the first tick then (ISO 8601) instead of now."),
     history: bool = typer.Option(
@@ -30,8 +28,7 @@ def walk(
     ),
 ) -> None:
     """Make ticks up: random prices of made-up symbols, at a rate that is held."""
-    from app.cli_feed_report import say_ended  # noqa: PLC0415
-    from app.cli_feed_runs import rejects_path, with_pool  # noqa: PLC0415 - as above
+    from app.cli_feed_runs import Watch, play_in, rejects_path  # noqa: PLC0415 - other commands need not wait
     from db.instruments import upsert_instruments  # noqa: PLC0415
     from db.quotes import read_quotes  # noqa: PLC0415
     from feeds.clock import PacedClock, parse_speed  # noqa: PLC0415
@@ -60,7 +57,7 @@ def walk(
 
     walk_of({}, 0)  # wrong options are told before a database is started
 
-    async def work(pool: Pool) -> None:
+    async def work(pool: Pool, watch: Watch) -> None:
         start_us = given_us or now_us()
         names = [each.symbol for each in walk_of({}, 0).instruments()]
         stored = {each.symbol: (each.last_us, each.last) for each in await read_quotes(pool, names)}
@@ -69,17 +66,10 @@ def walk(
         feed = walk_of(stored if follows else {}, start_us)
         await upsert_instruments(pool, feed.instruments())
         if follows:
-            await run_feed(feed.past(), pool, rejects, limits=BULK, watch=writers.append)
-        await run_feed(feed, pool, rejects, watch=writers.append)
+            await run_feed(feed.past(), pool, rejects, limits=BULK, watch=watch)
+        await run_feed(feed, pool, rejects, watch=watch)
 
-    writers: list[FeedWriter] = []
-    try:
-        with rejects:
-            with_pool(work)
-    finally:
-        say_ended(writers, rejects)
-    if rejects.count:
-        raise typer.Exit(2)
+    play_in(work, rejects)
 
 
 def _duration_us(text: str | None) -> int | None:
