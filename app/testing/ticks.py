@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 
 from db.market import TickBatch, to_us
 from db.pool import open_pool
 from db.ticks import TickStore, Written
+
+P = ParamSpec("P")
 
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 """Where made-up ticks begin unless told otherwise: the New York opening of a Monday."""
@@ -31,26 +35,26 @@ class Row:
     ask: float | None = None
 
 
+def _stored(
+    make: Callable[Concatenate[TickFactory, P], TickBatch],
+) -> Callable[Concatenate[TickFactory, P], TickBatch]:
+    """`make`, which also stores what it makes."""
+
+    @functools.wraps(make)
+    def stored(factory: TickFactory, /, *args: P.args, **kwargs: P.kwargs) -> TickBatch:
+        batch = make(factory, *args, **kwargs)
+        factory.write(batch)
+        return batch
+
+    return stored
+
+
 class TickFactory:
     """Ticks for the database at `url`; a call of it makes and stores a batch."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._seq = 0
-
-    def __call__(
-        self,
-        count: int = 100,
-        *,
-        symbols: Sequence[str] = ("SPY",),
-        start: datetime = START,
-        every: timedelta = timedelta(milliseconds=100),
-        seed: int = 0,
-    ) -> TickBatch:
-        """Make `batch(…)`, store it, and return it."""
-        batch = self.batch(count, symbols=symbols, start=start, every=every, seed=seed)
-        self.write(batch)
-        return batch
 
     def batch(
         self,
@@ -79,6 +83,9 @@ class TickFactory:
             bid=np.round(price - 0.01, 2),
             ask=np.round(price + 0.01, 2),
         )
+
+    __call__ = _stored(batch)
+    """Make `batch(…)`, store it, and return it."""
 
     def rows(self, rows: Iterable[Row]) -> TickBatch:
         """Exactly these ticks, in this order."""
