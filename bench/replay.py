@@ -6,7 +6,6 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,7 @@ from app.live.replay_reader import ReplayReader
 from app.live.replay_source import BLOCK_TICKS
 from bench.ingest_ticks import real_day
 from bench.machine import machine
-from bench.replay_live import beside_live
+from bench.replay_live import beside_live, spread
 from bench.report import Row, report
 from bench.scratch import scratch_database
 from db.instruments import Instrument, upsert_instruments
@@ -154,7 +153,7 @@ async def _seeks(pool: Pool, stored: str) -> list[Row]:
             began = time.perf_counter()
             await player.seek(target)
             times.append((time.perf_counter() - began) * 1000)
-        rows.append({"case": f"seek, {interval} chart, {stored} stored", **_spread(times)})
+        rows.append({"case": f"seek, {interval} chart, {stored} stored", **spread(times)})
     await player.close()
     return rows
 
@@ -182,15 +181,6 @@ async def _paced(pool: Pool, speed: float) -> Row:
     return {
         "case": f"pacing at {speed:g}",
         "ticks": len(late),
-        **_spread(late),
+        **spread(late),
         "clock_error_percent": 100 * (market_s / speed / wall_s - 1),
-    }
-
-
-def _spread(values: Sequence[float]) -> Row:
-    return {
-        "p50_ms": float(np.percentile(values, 50)),
-        "p95_ms": float(np.percentile(values, 95)),
-        "p99_ms": float(np.percentile(values, 99)),
-        "max_ms": float(np.max(values)),
     }

@@ -91,10 +91,10 @@ async def beside_live(url: str, pool: Pool, writer: Pool, symbols: Sequence[str]
         busy = await _lone(writer, ears, "LIVE", LONE_TICKS)
         used_mb = _resident_mb() - before_mb
     return [
-        {"case": "live latency, no replay", **_spread(alone)},
+        {"case": "live latency, no replay", **spread(alone)},
         {
             "case": f"live latency, {REPLAYS} replays at {SPEED}",
-            **_spread(busy),
+            **spread(busy),
             "replay_kB": round(sum(each.bytes for each in replays) / 1000 / REPLAYS),
             "memory_MB": used_mb,
             "baseline": "no replay",
@@ -131,7 +131,8 @@ async def _lone(writer: Pool, ears: Ears, symbol: str, count: int) -> list[float
     return took
 
 
-def _spread(values: Sequence[float]) -> Row:
+def spread(values: Sequence[float]) -> Row:
+    """Percentiles of milliseconds, as the columns of a row."""
     return {
         "p50_ms": float(np.percentile(values, 50)),
         "p95_ms": float(np.percentile(values, 95)),
