@@ -69,7 +69,8 @@ class Page {
     for (const button of document.querySelectorAll("[data-interval]")) {
       button.setAttribute("aria-pressed", String(button.dataset.interval === interval));
     }
-    window.dash_clientside.set_props("symbol", { value: symbol ?? "" });
+    const field = /** @type {HTMLInputElement} */ (document.getElementById("symbol"));
+    if (field.value !== (symbol ?? "")) window.dash_clientside.set_props("symbol", { value: symbol ?? "" });
     window.dash_clientside.set_props("view", { data: { symbol, interval } });
     this.watchlist.mark(symbol);
     this.status.headline(symbol, this.watchlist.row(symbol));

@@ -21,8 +21,9 @@ export class Tape {
     fit();
   }
 
-  /** @param {?string} symbol @param {Tick[]} ticks newest first */
+  /** All there is now. @param {?string} symbol @param {Tick[]} ticks newest first */
   replace(symbol, ticks) {
+    if (symbol === this.symbol && this.continues(ticks)) return this.apply(symbol, ticks);
     this.symbol = symbol;
     this.heading.textContent = symbol ?? "";
     const remove = this.rows;
@@ -32,6 +33,14 @@ export class Tape {
     // All of them go: what was there may belong between the new ones (a replay that went back).
     this.api.applyTransaction({ remove });
     this.api.applyTransaction({ add, addIndex: 0 });
+  }
+
+  /** Is all that is shown, as far back as `ticks` go, among them?  Then nothing has to go. @param {Tick[]} ticks */
+  continues(ticks) {
+    if (!this.rows.length || !ticks.length) return false;
+    const ids = new Set(ticks.map(identity));
+    const [time_us, seq] = ticks[ticks.length - 1];
+    return ids.has(this.rows[0].id) && this.rows.every((row) => ids.has(row.id) || later({ time_us, seq }, row));
   }
 
   /** Nothing to show: the symbol is unknown. */
@@ -59,8 +68,9 @@ export class Tape {
   /** Put the ticks that are not there yet in their places. @param {Tick[]} ticks newest first */
   take(ticks) {
     const there = new Set(this.rows.map((row) => row.id));
-    for (const [time_us, seq, price, size, bid, ask, exchange, conditions] of [...ticks].reverse()) {
-      const id = `${time_us}:${seq}`;
+    for (const tick of [...ticks].reverse()) {
+      const [time_us, seq, price, size, bid, ask, exchange, conditions] = tick;
+      const id = identity(tick);
       if (there.has(id)) continue;
       const row = { id, symbol: this.symbol, time_us, seq, price, size, bid, ask, exchange, conditions, went: 0 };
       let place = 0;
@@ -73,7 +83,13 @@ export class Tape {
   }
 }
 
-/** Does `one` come after `other`?  A seq beyond 2⁵³ is a string. @param {Row} one @param {Row} other */
+/** @param {Tick} tick */
+const identity = ([time_us, seq]) => `${time_us}:${seq}`;
+
+/**
+ * Does `one` come after `other`?  A seq beyond 2⁵³ is a string.
+ * @param {{time_us: number, seq: number | string}} one @param {{time_us: number, seq: number | string}} other
+ */
 function later(one, other) {
   if (one.time_us !== other.time_us) return one.time_us > other.time_us;
   return BigInt(one.seq) > BigInt(other.seq);

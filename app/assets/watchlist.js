@@ -36,7 +36,8 @@ export class Watchlist {
     const kept = new Set(rows.map((row) => row.symbol));
     const remove = [...this.rows.keys()].filter((symbol) => !kept.has(symbol)).map((symbol) => ({ symbol }));
     remove.forEach(({ symbol }) => this.rows.delete(symbol));
-    this.apply(rows, remove);
+    const changed = rows.filter((row) => !same(row, this.rows.get(row.symbol)));
+    this.apply(changed, remove);
   }
 
   /** Changed rows. @param {Row[]} rows @param {{symbol: string}[]} [remove] */
@@ -126,3 +127,7 @@ export class Watchlist {
     );
   }
 }
+
+/** Does the grid show just this already? @param {Row} row @param {Row | undefined} shown */
+const same = (row, shown) =>
+  shown !== undefined && Object.entries(row).every(([field, value]) => shown[field] === value);
