@@ -2,8 +2,8 @@
 PORT ?= 8050
 # Handed to pytest, as in: make test ARGS="-k candles -x"
 ARGS ?=
-# A worker a processor, on one server.  Files stay whole and in order, so that browsers come last in each worker.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A worker a processor, all on one server; tests/conftest.py says what stays together.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 VENV := .venv
 RUN := $(VENV)/.installed

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.testing.databases import Databases
 from tests.browser.chromium import FLAGS, NoBrowserError, find_browser
@@ -19,24 +18,26 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark these tests, and run them last: Playwright keeps an event loop in the thread that others need."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("browser")
             item.add_marker(pytest.mark.timeout(300))
-    items.sort(key=lambda item: HERE in item.path.parents)
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args(playwright: Playwright) -> dict[str, Any]:
-    try:
-        path = find_browser(playwright.chromium.executable_path)
-    except NoBrowserError as exc:
-        pytest.fail(str(exc), pytrace=False)
-    return {"executable_path": path, "args": FLAGS}
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium.  It ends with the last of these tests: Playwright's event loop is in the way of everybody else's."""
+    with sync_playwright() as playwright:
+        try:
+            path = find_browser(playwright.chromium.executable_path)
+        except NoBrowserError as exc:
+            pytest.fail(str(exc), pytrace=False)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desktop(browser: Browser) -> Iterator[BrowserContext]:
     """One browser profile for all tests, so that Dash's megabytes of scripts are loaded and compiled once."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -51,7 +52,7 @@ def page(desktop: BrowserContext) -> Iterator[Page]:
     page.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def walking(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
     """A dashboard with a random walk of 20 symbols at 200 ticks a second, for all tests that only look."""
     with (
