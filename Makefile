@@ -3,7 +3,7 @@ PORT ?= 8050
 # Handed to pytest, as in: make test ARGS="-k candles -x"
 ARGS ?=
 # A worker a processor, all on one server; tests/conftest.py says what stays together.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 RUN := $(VENV)/.installed

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-HERE = Path(__file__).parent
+BROWSER = Path(__file__).parent / "browser"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker has all tests with a browser, which wait a lot, and begins with them; files stay whole.
+class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Files stay whole, and one worker has all of tests/browser.
 
-    Two browsers at once would take longer than one after the other: each draws with the processor alone.
+    Two browsers at once would take longer than one after the other: each draws with the processor alone, and
+    each would need a walking market of its own.
     """
-    items.sort(key=lambda item: HERE / "browser" not in item.path.parents)
-    for item in items:
-        group = "browser" if HERE / "browser" in item.path.parents else str(item.path.relative_to(HERE))
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "browser" if file.startswith("tests/browser/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser | None:
+    return OneBrowser(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest and waits most is begun first."""
+    items.sort(key=lambda item: BROWSER not in item.path.parents)
