@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
+from bench.ingest_bare import Write, bare_copy
+from bench.ingest_load import load_row
 from bench.ingest_ticks import made_up, real_day
 from bench.machine import machine
 from bench.report import Row, report
 from bench.scratch import scratch_database
-from db.copy_binary import COLUMNS, encode_ticks
+from db.copy_binary import COLUMNS
 from db.market import TickBatch, from_us
 from db.pool import Pool, open_pool
 from db.ticks import TickStore
@@ -33,8 +35,6 @@ TICKS: Final = {100: 10_000, 1_000: 40_000, 10_000: 80_000}
 """How many ticks one round stores at each size of batch."""
 HERE: Final = Path(__file__).parent
 
-Write = Callable[[TickBatch], Awaitable[object]]
-
 
 @dataclass(frozen=True)
 class Case:
@@ -43,7 +43,7 @@ class Case:
     batch: int
     writers: int
     in_flight: int = 1
-    """Batches each writer sends before the first is answered; the bare COPY always one."""
+    """Batches each writer sends before the first is answered: feeds send two, the bare COPY always one."""
 
 
 def run(url: str, *, as_json: bool, day: Path | None = None, rounds: int = ROUNDS) -> list[Row]:
@@ -75,13 +75,14 @@ async def _measure(url: str, day: Path | None, rounds: int, *, community: bool) 
         if day is not None:
             cases += [Case("real day", 4, batch, 1) for batch in BATCHES]
             real = real_day(day, max(TICKS.values()) + max(BATCHES))
-        whole, plain = _whole_path(pool), _bare_copy(bare)
+        whole, plain = _whole_path(pool), bare_copy(bare)
         rows = [await _compare(admin, case, real, rounds, whole, plain) for case in cases]
         for batch in BATCHES[1:]:
             row = await _compare(
                 admin, Case("made up", 100, batch, 1), None, rounds, _record_copy(bare), plain
             )
             rows.append(row | {"path": "bare copy_records_to_table"})
+        rows.append(await load_row(admin, pool, bare, day))
         if community:
             await admin.execute((HERE / "ingest_aggregate.sql").read_text(encoding="utf-8"))
             for batch in BATCHES[1:]:
@@ -146,17 +147,6 @@ def _whole_path(pool: Pool) -> Write:
     return TickStore(pool).write
 
 
-def _bare_copy(pool: asyncpg.Pool) -> Write:
-    async def pieces(batch: TickBatch) -> AsyncIterator[bytes]:
-        for piece in encode_ticks(batch):
-            yield piece
-
-    async def write(batch: TickBatch) -> Any:
-        return await pool.copy_to_table("bare_ticks", source=pieces(batch), columns=COLUMNS, format="binary")
-
-    return write
-
-
 def _record_copy(pool: asyncpg.Pool) -> Write:
     """The driver's usual way of a bare COPY, which encodes value by value."""
 
@@ -172,7 +162,7 @@ def _record_copy(pool: asyncpg.Pool) -> Write:
 
 
 def _aggregated(pool: asyncpg.Pool) -> Write:
-    copy = _bare_copy(pool)
+    copy = bare_copy(pool)
     minute_us = 60_000_000
 
     async def write(batch: TickBatch) -> None:
