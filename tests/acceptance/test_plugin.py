@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from app.testing.servers import TimescaleServer
+
 pytest_plugins = ["pytester"]
 
 EXAMPLE = re.compile(r"```python\n(.+?)```", re.DOTALL)
 DOCS = Path(__file__).parents[2] / "docs" / "testing.md"
 
 
+@pytest.fixture
+def on_our_server(timescale: TimescaleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other project's tests use the server of this run: starting one is another test's matter."""
+    monkeypatch.setenv("TICKDECK_TEST_DB", timescale.url)
+
+
+@pytest.mark.usefixtures("on_our_server")
 def test_example_of_the_docs_runs_as_it_stands(pytester: pytest.Pytester) -> None:
     """It names no import of the plugin: installing Tickdeck is all it takes."""
     example = EXAMPLE.search(DOCS.read_text(encoding="utf-8"))
@@ -46,6 +55,7 @@ def test_workers_side_by_side_share_one_server(pytester: pytest.Pytester) -> Non
     assert len(set(notes)) == 1
 
 
+@pytest.mark.usefixtures("on_our_server")
 def test_databases_are_private_and_all_fixtures_work(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -11,7 +11,11 @@ from tests.browser.market import Market
 from tests.browser.proxy import NoWebSocketProxy
 from tests.browser.watching import Watched
 
-REFUSED = "WebSocket connection to .* failed"
+# Of the socket, and of what the page was just asking for when the server went.
+REFUSED = (
+    "WebSocket connection to .* failed"
+    "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+)
 
 
 def test_page_lives_again_after_a_restart_of_the_server(

@@ -88,7 +88,7 @@ async def play(connection: asyncpg.Connection, story: Story) -> str:
 
 
 on_a_database = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -125,7 +125,7 @@ class Poller:
 
 @pytest.mark.timeout(600)
 def test_notifications_add_up_to_a_fresh_read(tickdeck_db: str) -> None:
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(steps=st.lists(_STEP, max_size=25), start=st.integers(0, 10))
     def holds(steps: list[tuple[str, int, Any]], start: int) -> None:
         asyncio.run(play(tickdeck_db, steps, min(start, len(steps))))

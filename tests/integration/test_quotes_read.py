@@ -59,7 +59,7 @@ ticks = st.builds(
     ask=st.one_of(st.none(), st.just(100.5)),
 )
 on_a_database = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -34,7 +34,7 @@ ticks = st.builds(
     ask=st.one_of(st.none(), st.just(100.5)),
 )
 on_a_database = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 Key = tuple[int, int, str, float, float, float | None, float | None]
 

@@ -24,7 +24,7 @@ from tests.market_stories import NUMBERS, Model, Offer, batch_of, offers
 from tests.reference import Tick, same, utc
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
