@@ -64,6 +64,15 @@ def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
         watched.page.wait_for_timeout(100)
     assert watched.range()[1] < -100
     labels = "() => [...document.querySelectorAll('.time-grid text')].map((e) => e.textContent).join()"
+    # Until the older candles that the view asks for are there: the same labels for a while.
+    watched.until(
+        f"""() => {{
+            const text = ({labels})();
+            const seen = (window.seenLabels ??= {{ text: null, since: 0 }});
+            if (seen.text !== text) Object.assign(seen, {{ text, since: performance.now() }});
+            return performance.now() - seen.since > 1500;
+        }}"""
+    )
     shown = watched.page.evaluate(labels)
     dashboard.stop()
     watched.state("reconnecting")
