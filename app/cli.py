@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 
 import typer
 from pydantic import ValidationError
@@ -85,7 +86,6 @@ def _serve(port: int | None, host: str | None, feed: list[str] | None) -> None:
     asked = {name: value for name, value in {"port": port, "host": host}.items() if value is not None}
     settings = Settings(dashboard=DashboardSettings(**asked))  # type: ignore[arg-type]
     logs.configure(settings.dashboard)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is stopped in order
     with ExitStack() as stack:
         sock = stack.enter_context(open_socket(settings.dashboard.host, settings.dashboard.port))
         with progress_bar(errors) as report:
@@ -102,8 +102,18 @@ def _serve(port: int | None, host: str | None, feed: list[str] | None) -> None:
         )
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """What SIGINT does now: asyncio cancels its main task then, where an exception could end up in any other."""
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+
 def main() -> None:
-    """The `tickdeck` command: errors a user can mend are one line and exit code 1, never a traceback."""
+    """The `tickdeck` command: errors a user can mend are one line and exit code 1, never a traceback.
+
+    SIGTERM does what Ctrl-C does: everything is stopped in order, and half a file is removed.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except TickdeckError as exc:

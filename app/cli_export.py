@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import typer
@@ -38,10 +37,7 @@ def export(
     from app.export_run import wanted  # noqa: PLC0415
 
     asked = wanted(symbols, start, end, candles)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that half a file is removed
     try:
         run(file, asked, force=force)
     except ReaderGoneError:
         raise typer.Exit from None  # as `head` wants it
-    finally:
-        signal.signal(signal.SIGTERM, before)
