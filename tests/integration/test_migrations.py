@@ -103,6 +103,27 @@ def test_dropped_ticks_there_and_back_with_data_in_place(tickdeck_db: str) -> No
     assert found == [(*stretches[0], timedelta(days=3))]
 
 
+def test_the_builder_there_and_back(tickdeck_db: str) -> None:
+    """Below 0003 the builder is the first one again, and builds as well."""
+    with psycopg.connect(tickdeck_db) as connection:
+        objects = described(connection)
+        connection.execute("insert into ticks (time, symbol, price) values ('2026-01-01 10:00+00', 'SPY', 1)")
+    downgrade(tickdeck_db, "0002")
+    with psycopg.connect(tickdeck_db) as connection:
+        older = described(connection)
+        changed = {name for name in objects | older if objects.get(name) != older.get(name)}
+        assert changed == {
+            "function tickdeck_build_candles_v1 _most integer",
+            "index stale_hours stale_hours_by_hour",
+        }
+        assert connection.execute("select tickdeck_build_candles_v1(5)").fetchall() == [(1,)]
+        connection.rollback()
+    upgrade(tickdeck_db)
+    with psycopg.connect(tickdeck_db) as connection:
+        assert described(connection) == objects
+        assert connection.execute("select tickdeck_build_candles_v1(5)").fetchall() == [(1,)]
+
+
 def test_upgrade_leaves_data_alone(tickdeck_db: str) -> None:
     with psycopg.connect(tickdeck_db) as connection:
         connection.execute(

@@ -60,6 +60,33 @@ async def test_the_builder_drains_what_is_stale(pool: Pool, owner: asyncpg.Conne
     assert await verify(pool) == []
 
 
+async def test_what_a_turn_reads_does_not_grow_with_what_is_stored(owner: asyncpg.Connection) -> None:
+    await owner.execute(
+        "insert into ticks (time, symbol, price) select t, symbol, 5"
+        " from unnest('{A,B,C}'::text[]) symbol,"
+        " generate_series(timestamptz '2024-01-01 00:00+00', '2024-06-01 00:00+00', '10 minutes') t"
+    )
+    async with owner.transaction():
+        before = await rows_read(owner)
+        assert await owner.fetchval("select tickdeck_build_candles_v1(12)") == 12
+        read = await rows_read(owner) - before
+    hours = await owner.fetch("select symbol, bucket from candles where interval = '1h'")
+    assert len(hours) == 12
+    # Six minutes an hour, and at the most the 24 hours of each of its days: an hour that is built may be on two.
+    assert 12 * 6 <= read <= 12 * (6 + 2 * 24)
+
+
+async def rows_read(owner: asyncpg.Connection) -> int:
+    """How many rows of candles this transaction has read, by scans of tables and of indexes."""
+    rows: int = await owner.fetchval(
+        "select sum(pg_stat_get_xact_tuples_returned(each) + pg_stat_get_xact_tuples_fetched(each))::bigint"
+        " from (select format('%I.%I', chunk_schema, chunk_name)::regclass as chunk"
+        "       from timescaledb_information.chunks where hypertable_name = 'candles') chunks,"
+        " lateral (select chunk union all select indexrelid from pg_index where indrelid = chunk) parts (each)"
+    )
+    return rows
+
+
 async def test_a_woken_builder_takes_what_came_late(pool: Pool, owner: asyncpg.Connection) -> None:
     builder = Builder(pool, every_s=3600)
     running = asyncio.create_task(builder.run())
