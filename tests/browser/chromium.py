@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from playwright.sync_api import BrowserContext, Playwright
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DOWNLOAD_TIMEOUT_S: Final = 100
@@ -25,6 +27,15 @@ FLAGS: Final = [
 
 class NoBrowserError(Exception):
     """There is no browser and none could be installed; the message says what was tried."""
+
+
+def profile(playwright: Playwright, folder: Path, **options: Any) -> BrowserContext:
+    """A browser with its profile in `folder`: what it has compiled it keeps there, for the next page of an address.
+
+    `options` are those of Playwright's contexts.  Raises `NoBrowserError`.
+    """
+    path = find_browser(playwright.chromium.executable_path)
+    return playwright.chromium.launch_persistent_context(folder, executable_path=path, args=FLAGS, **options)
 
 
 def find_browser(bundled: str) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: a browser, a running dashboard, and a page whose console must stay empty."""
+"""Fixtures of the browser tests: a browser, running dashboards, and a page whose console must stay empty."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
 from app.testing.databases import Databases
-from tests.browser.chromium import FLAGS, NoBrowserError, find_browser
+from tests.browser.chromium import NoBrowserError, profile
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
+from tests.browser.replaying import stored_day
 from tests.browser.watching import Watched
 
 HERE = Path(__file__).parent
@@ -25,22 +26,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Chromium.  It ends with the last of these tests: Playwright's event loop is in the way of everybody else's."""
-    with sync_playwright() as playwright:
-        try:
-            path = find_browser(playwright.chromium.executable_path)
-        except NoBrowserError as exc:
-            pytest.fail(str(exc), pytrace=False)
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+def playwright() -> Iterator[Playwright]:
+    """Playwright.  It ends with the last of these tests: its event loop is in the way of everybody else's."""
+    with sync_playwright() as started:
+        yield started
 
 
 @pytest.fixture(scope="package")
-def desktop(browser: Browser) -> Iterator[BrowserContext]:
-    """One browser profile for all tests, so that Dash's megabytes of scripts are loaded and compiled once."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+def desktop(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One browser for all tests, so that Dash's megabytes of scripts are compiled once for each address."""
+    try:
+        context = profile(
+            playwright, tmp_path_factory.mktemp("desktop"), viewport={"width": 1440, "height": 900}
+        )
+    except NoBrowserError as exc:
+        pytest.fail(str(exc), pytrace=False)
     yield context
     context.close()
 
@@ -63,10 +63,27 @@ def walking(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
         yield dashboard
 
 
+@pytest.fixture(scope="package")
+def day(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
+    """A dashboard on one stored day, for all tests of replays: each has a replay of its own."""
+    with stored_day(_tickdeck_databases) as dashboard:
+        yield dashboard
+
+
+@pytest.fixture(scope="package")
+def resting(_tickdeck_databases: Databases) -> Iterator[tuple[Dashboard, str]]:
+    """A dashboard without a feed, and the address of its database."""
+    with _tickdeck_databases.copy() as url, Dashboard(url, "serve") as dashboard:
+        yield dashboard, url
+
+
 @pytest.fixture
-def quiet(tickdeck_db: str) -> Iterator[tuple[Dashboard, Market]]:
-    """A dashboard without a feed on a database of its own, and somebody who writes ticks into it by SQL."""
-    with Market(tickdeck_db) as market, Dashboard(tickdeck_db, "serve") as dashboard:
+def quiet(resting: tuple[Dashboard, str]) -> Iterator[tuple[Dashboard, Market]]:
+    """A running dashboard without a feed, and somebody who writes ticks by SQL, of symbols that no other test has."""
+    dashboard, url = resting
+    if not dashboard.is_running:  # a test that failed had stopped it
+        dashboard.start()
+    with Market(url) as market:
         yield dashboard, market
 
 

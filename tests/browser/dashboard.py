@@ -33,6 +33,10 @@ class Dashboard:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start, on the port of the time before if there was one, and wait until live data are served."""
         process = subprocess.Popen(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 import psycopg
 
+_numbers = itertools.count(1)
+
 
 class Market:
-    """`with Market(url) as market`: one autocommitting connection as the database's owner."""
+    """`with Market(url) as market`: one autocommitting connection as the database's owner.
+
+    `symbol` and `other` belong to it alone: several tests share a database.
+    """
 
     def __init__(self, url: str) -> None:
+        number = next(_numbers)
+        self.symbol, self.other = f"ACME{number:02}", f"OTHER{number:02}"
         self._connection = psycopg.connect(url, autocommit=True)
 
     def trade(self, symbol: str, price: float, *, size: float = 100, time: datetime | None = None) -> None:

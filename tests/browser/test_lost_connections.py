@@ -17,29 +17,33 @@ REFUSED = (
     "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
 )
 
+RANGE = "document.querySelector('#chart .js-plotly-plot').layout.xaxis.range"
+
 
 def test_page_lives_again_after_a_restart_of_the_server(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0, 101.0, 102.0])
+    market.past(market.symbol, [100.0, 101.0, 102.0])
     watched.allow(REFUSED)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.state("live")
     watched.page.evaluate("window.notReloaded = true")
 
     assert dashboard.stop() == 0
     watched.state("reconnecting")
     expect(watched.page.locator("#mode")).to_have_text("OFFLINE")
-    market.trade("ACME", 111.0)
-    market.trade("OTHER", 5.0)
+    market.trade(market.symbol, 111.0)
+    market.trade(market.other, 5.0)
     dashboard.start()
 
     watched.state("live")
-    expect(watched.page.locator('#watchlist .ag-row[row-id="ACME"] [col-id="last"]')).to_have_text("111.00")
-    expect(watched.page.locator('#watchlist .ag-row[row-id="OTHER"]')).to_be_visible()
+    expect(
+        watched.page.locator(f'#watchlist .ag-row[row-id="{market.symbol}"] [col-id="last"]')
+    ).to_have_text("111.00")
+    expect(watched.page.locator(f'#watchlist .ag-row[row-id="{market.other}"]')).to_be_visible()
     expect(watched.page.locator('#tape .ag-row[row-index="0"] [col-id="price"]')).to_have_text("111.00")
-    market.trade("ACME", 112.0)
+    market.trade(market.symbol, 112.0)
     expect(watched.page.locator("#headline-last")).to_have_text("112.00")
     assert watched.page.evaluate("window.notReloaded")
 
@@ -48,31 +52,11 @@ def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
-    market.many("ACME", 1_500)
+    market.many(market.symbol, 1_500)
     watched.allow(REFUSED)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
-    box = watched.page.locator("#chart").bounding_box()
-    assert box is not None
-    left, right, y = box["x"] + 20, box["x"] + box["width"] - 100, box["y"] + 150
-    for _ in range(40):
-        if watched.range()[1] < -100:
-            break
-        watched.page.mouse.move(left, y)
-        watched.page.mouse.down()
-        watched.page.mouse.move(right, y, steps=3)
-        watched.page.mouse.up()
-        watched.page.wait_for_timeout(100)
-    assert watched.range()[1] < -100
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    watched.scroll_back(until=f"{RANGE}[1] < -100")
     labels = "() => [...document.querySelectorAll('.time-grid text')].map((e) => e.textContent).join()"
-    # Until the older candles that the view asks for are there: the same labels for a while.
-    watched.until(
-        f"""() => {{
-            const text = ({labels})();
-            const seen = (window.seenLabels ??= {{ text: null, since: 0 }});
-            if (seen.text !== text) Object.assign(seen, {{ text, since: performance.now() }});
-            return performance.now() - seen.since > 1500;
-        }}"""
-    )
     shown = watched.page.evaluate(labels)
     dashboard.stop()
     watched.state("reconnecting")
@@ -86,14 +70,14 @@ def test_page_lives_again_after_the_server_was_killed(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0, 101.0])
+    market.past(market.symbol, [100.0, 101.0])
     watched.allow(REFUSED)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     dashboard.stop(signal.SIGKILL)
     watched.state("reconnecting")
     dashboard.start()
     watched.state("live")
-    market.trade("ACME", 103.0)
+    market.trade(market.symbol, 103.0)
     expect(watched.page.locator("#headline-last")).to_have_text("103.00")
 
 
@@ -101,14 +85,14 @@ def test_page_lives_again_after_the_database_was_lost(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0, 101.0])
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    market.past(market.symbol, [100.0, 101.0])
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.state("live")
     assert market.cut_connections() >= 2
-    market.trade("ACME", 105.0)
+    market.trade(market.symbol, 105.0)
     expect(watched.page.locator("#headline-last")).to_have_text("105.00")
     watched.state("live")
-    market.trade("ACME", 106.0)
+    market.trade(market.symbol, 106.0)
     expect(watched.page.locator("#headline-last")).to_have_text("106.00")
 
 
@@ -116,33 +100,33 @@ def test_silent_server_counts_as_stale_and_then_as_lost(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0])
+    market.past(market.symbol, [100.0])
     watched.allow(REFUSED)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     dashboard.pause()
     watched.state("stale")
     expect(watched.page.locator("#status-state")).to_have_text("Stale")
     watched.state("reconnecting")
     dashboard.resume()
-    market.trade("ACME", 104.0)
+    market.trade(market.symbol, 104.0)
     watched.state("live")
     expect(watched.page.locator("#headline-last")).to_have_text("104.00")
 
 
 def test_polls_where_websockets_do_not_get_through(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0, 101.0])
-    market.past("OTHER", [7.0, 8.0])
+    market.past(market.symbol, [100.0, 101.0])
+    market.past(market.other, [7.0, 8.0])
     watched.allow(REFUSED)
     with NoWebSocketProxy(dashboard.port) as proxy:
-        watched.open(f"{proxy.url}/?symbol=ACME&interval=1m")
+        watched.open(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
         watched.state("polling")
         expect(watched.page.locator("#status-state")).to_have_text("Polling")
         assert proxy.refused >= 2
-        market.trade("ACME", 109.0)
+        market.trade(market.symbol, 109.0)
         expect(watched.page.locator("#headline-last")).to_have_text("109.00")
         expect(watched.page.locator('#tape .ag-row[row-index="0"] [col-id="price"]')).to_have_text("109.00")
-        watched.page.click('#watchlist .ag-row[row-id="OTHER"] .ag-cell.symbol')
-        watched.drawn("OTHER", "1m")
+        watched.page.click(f'#watchlist .ag-row[row-id="{market.other}"] .ag-cell.symbol')
+        watched.drawn(market.other, "1m")
         expect(watched.page.locator("#headline-last")).to_have_text("8.00")
         watched.page.goto("about:blank")

@@ -74,9 +74,7 @@ def picture(watched: Watched) -> bytes:
     watched.page.mouse.move(0, 0)
     watched.page.evaluate("() => document.activeElement.blur()")
     watched.until("getComputedStyle(document.querySelector('.chart-buttons')).opacity === '0'")
-    watched.page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
+    watched.painted()
     box = watched.page.locator("#chart-panel").bounding_box()
     assert box is not None
     return watched.page.screenshot(clip={**box, "y": box["y"] + TEXT_PX, "height": box["height"] - TEXT_PX})
@@ -100,8 +98,8 @@ def waiting(market: Market, watched: Watched, dashboard: Dashboard, zooms: tuple
     start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=30)
     for index in range(60):
         for second, price in enumerate((100 + index % 7, 108, 99, 100 + index % 5)):
-            market.trade("ACME", price, time=start + timedelta(seconds=5 * index + second), size=400)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=5s")
+            market.trade(market.symbol, price, time=start + timedelta(seconds=5 * index + second), size=400)
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=5s")
     for zoom in zooms:
         before = watched.range()
         watched.page.click(f'[data-chart="{zoom}"]')
@@ -109,7 +107,9 @@ def waiting(market: Market, watched: Watched, dashboard: Dashboard, zooms: tuple
     sixtieth = start + timedelta(minutes=5)
     for index, prices in enumerate(((103.0, 105.25, 102.0, 104.5), (105.0, 101.5), (101.5,))):
         for second, traded in enumerate(prices):
-            market.trade("ACME", traded, time=sixtieth + timedelta(seconds=5 * index + second), size=150)
+            market.trade(
+                market.symbol, traded, time=sixtieth + timedelta(seconds=5 * index + second), size=150
+            )
         watched.until(f"(last) => ({SHOWN})().last === last", 60 + index)
     return sixtieth
 
@@ -140,13 +140,13 @@ def test_late_ticks_change_candles_that_wait(quiet: tuple[Dashboard, Market], wa
     dashboard, market = quiet
     sixtieth = waiting(market, watched, dashboard)
     before = shown(watched)
-    market.trade("ACME", 107.0, time=sixtieth + timedelta(seconds=4), size=50)
+    market.trade(market.symbol, 107.0, time=sixtieth + timedelta(seconds=4), size=50)
     watched.until(
         f"(before) => ({SHOWN})().layer.prices[60][0] !== before", before["layer"]["prices"]["60"][0]
     )
     assert shown(watched)["trace"]["x"] == before["trace"]["x"], "no redraw for that"
-    market.trade("ACME", 102.0, time=sixtieth + timedelta(seconds=20))
-    market.trade("ACME", 106.0, time=sixtieth + timedelta(seconds=15))  # an empty bucket until now
+    market.trade(market.symbol, 102.0, time=sixtieth + timedelta(seconds=20))
+    market.trade(market.symbol, 106.0, time=sixtieth + timedelta(seconds=15))  # an empty bucket until now
     watched.until(f"() => ({SHOWN})().last === 64")
     before = shown(watched)
     drag(watched, 60, -60)
@@ -162,12 +162,12 @@ def test_range_grows_when_a_candle_leaves_it(quiet: tuple[Dashboard, Market], wa
     dashboard, market = quiet
     sixtieth = waiting(market, watched, dashboard)
     _, (low, high), (_, most) = shown(watched)["ranges"]
-    market.trade("ACME", high + 1, time=sixtieth + timedelta(seconds=12), size=most * 2)
+    market.trade(market.symbol, high + 1, time=sixtieth + timedelta(seconds=12), size=most * 2)
     watched.until(f"(high) => ({SHOWN})().ranges[1][1] > high + 1", high)
     _, grown, volumes = shown(watched)["ranges"]
     assert grown[0] == pytest.approx(low, abs=1)
     assert volumes[1] > most * 2
-    market.trade("ACME", high + 1.5, time=sixtieth + timedelta(seconds=13), size=1)
+    market.trade(market.symbol, high + 1.5, time=sixtieth + timedelta(seconds=13), size=1)
     read = "(high) => document.querySelector('#readout span[data-name=H]').textContent === high"
     watched.until(read, f"{high + 1.5:,.2f}")
     assert shown(watched)["ranges"][1] == grown, "with room to spare"
@@ -178,7 +178,7 @@ def test_a_reload_shows_the_same_candles(quiet: tuple[Dashboard, Market], watche
     waiting(market, watched, dashboard)
     before = shown(watched)
     watched.page.reload()
-    watched.drawn("ACME", "5s")
+    watched.drawn(market.symbol, "5s")
     after = shown(watched)
     shift = after["ranges"][0][0] - before["ranges"][0][0]
     assert shift > 0, "Plotly has them now, further to the left"

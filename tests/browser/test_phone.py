@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import BrowserContext, Playwright, expect
 
+from tests.browser.chromium import profile
 from tests.browser.dashboard import Dashboard
 from tests.browser.watching import Watched
 
@@ -14,17 +15,19 @@ THUMB_PX = 40
 
 
 @pytest.fixture(scope="module")
-def profile(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2
+def handset(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    size = {"width": 390, "height": 844}
+    folder = tmp_path_factory.mktemp("phone")
+    context = profile(
+        playwright, folder, viewport=size, has_touch=True, is_mobile=True, device_scale_factor=2
     )
     yield context
     context.close()
 
 
 @pytest.fixture
-def phone(profile: BrowserContext) -> Iterator[Watched]:
-    watched = Watched(profile.new_page())
+def phone(handset: BrowserContext) -> Iterator[Watched]:
+    watched = Watched(handset.new_page())
     yield watched
     watched.page.close()
     assert watched.complaints() == []

@@ -18,16 +18,16 @@ CLOSES = "() => document.querySelector('#chart .js-plotly-plot').data[0].close"
 
 def test_an_insert_shows_at_once(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     dashboard, market = quiet
-    market.past("ACME", [100.0, 101.0, 100.5])
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
-    last = watched.page.locator('#watchlist .ag-row[row-id="ACME"] [col-id="last"]')
-    market.trade("ACME", 123.45)
+    market.past(market.symbol, [100.0, 101.0, 100.5])
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    last = watched.page.locator(f'#watchlist .ag-row[row-id="{market.symbol}"] [col-id="last"]')
+    market.trade(market.symbol, 123.45)
     expect(last).to_have_text("123.45", timeout=SHOWN_WITHIN_MS)
     expect(watched.page.locator("#headline-last")).to_have_text("123.45")
     expect(watched.page.locator('#tape .ag-row[row-index="0"] [col-id="price"]')).to_have_text("123.45")
     expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("123.45")
     expect(watched.page.locator(".last-label text")).to_have_text("123.45")
-    expect(watched.page).to_have_title("ACME 123.45 · Tickdeck")
+    expect(watched.page).to_have_title(f"{market.symbol} 123.45 · Tickdeck")
 
 
 def test_a_late_tick_changes_its_closed_candle_and_its_place_in_the_tape(
@@ -35,14 +35,14 @@ def test_a_late_tick_changes_its_closed_candle_and_its_place_in_the_tape(
 ) -> None:
     dashboard, market = quiet
     noon = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(minutes=5)
-    market.past("ACME", [100.0, 101.0, 102.0, 103.0], newest=noon)
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+    market.past(market.symbol, [100.0, 101.0, 102.0, 103.0], newest=noon)
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.until(f"() => ({CLOSES})().join() === '100,101,102'")
-    market.trade("ACME", 107.0, time=noon - timedelta(minutes=1))
+    market.trade(market.symbol, 107.0, time=noon - timedelta(minutes=1))
     watched.until(f"() => ({CLOSES})().join() === '100,101,107'")
     prices = watched.page.locator('#tape .ag-row[row-index="1"] [col-id="price"]')
     expect(prices).to_have_text("107.00")
-    assert watched.cell("ACME", "last") == "103.00"
+    assert watched.cell(market.symbol, "last") == "103.00"
 
 
 def test_a_late_tick_in_an_empty_minute_becomes_a_candle_in_between(
@@ -51,23 +51,25 @@ def test_a_late_tick_in_an_empty_minute_becomes_a_candle_in_between(
     dashboard, market = quiet
     noon = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(minutes=20)
     for minute, price in ((0, 50.0), (4, 54.0), (5, 55.0)):
-        market.trade("ACME", price, time=noon + timedelta(minutes=minute))
-    watched.open(f"{dashboard.url}/?symbol=ACME&interval=1m")
+        market.trade(market.symbol, price, time=noon + timedelta(minutes=minute))
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.until(f"() => ({CLOSES})().join() === '50,54'")
-    market.trade("ACME", 52.0, time=noon + timedelta(minutes=2))
+    market.trade(market.symbol, 52.0, time=noon + timedelta(minutes=2))
     watched.until(f"() => ({CLOSES})().join() === '50,52,54'")
 
 
-def test_an_empty_database_fills_before_the_eyes(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
-    dashboard, market = quiet
-    watched.page.goto(dashboard.url)
-    watched.state("live")
-    expect(watched.page.locator("#watchlist .ag-overlay-no-rows-center")).to_contain_text("No symbols yet")
-    market.trade("FIRST", 10.0)
-    watched.drawn("FIRST", "1m")
-    market.trade("SECOND", 20.0)
-    expect(watched.page.locator('#watchlist .ag-row[row-id="SECOND"]')).to_be_visible()
-    assert "symbol=FIRST" in watched.page.url
+def test_an_empty_database_fills_before_the_eyes(tickdeck_db: str, watched: Watched) -> None:
+    with Market(tickdeck_db) as market, Dashboard(tickdeck_db, "serve") as dashboard:
+        watched.page.goto(dashboard.url)
+        watched.state("live")
+        nothing = watched.page.locator("#watchlist .ag-overlay-no-rows-center")
+        expect(nothing).to_contain_text("No symbols yet")
+        market.trade("FIRST", 10.0)
+        watched.drawn("FIRST", "1m")
+        market.trade("SECOND", 20.0)
+        expect(watched.page.locator('#watchlist .ag-row[row-id="SECOND"]')).to_be_visible()
+        assert "symbol=FIRST" in watched.page.url
+        watched.page.goto("about:blank")
 
 
 def test_decimals_follow_the_instrument(quiet: tuple[Dashboard, Market], watched: Watched) -> None:

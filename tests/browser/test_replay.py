@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from app.testing.databases import Databases
 from tests.browser.dashboard import Dashboard
-from tests.browser.replaying import address, clock, now_ms, open_replay, press, shows, stored_day
+from tests.browser.replaying import address, clock, now_ms, open_replay, press, shows
 from tests.browser.watching import Watched
 
 
-@pytest.fixture(scope="module")
-def day(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
-    with stored_day(_tickdeck_databases) as dashboard:
-        yield dashboard
-
-
 class Steps:
-    """Presses a key and waits for the market that comes of it."""
+    """Presses a key and waits for the market that comes of it, and for the clock that goes with it."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.frames = 0
+        self.frames: list[int] = []
         page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
 
     def __call__(self, key: str) -> int:
-        before = self.frames
+        """The clock in ms after the step."""
+        before = len(self.frames)
         self.page.keyboard.press(key)
-        while self.frames == before:
-            self.page.wait_for_timeout(20)
-        self.page.wait_for_timeout(150)  # the clock comes at most a tenth of a second after the market
-        return now_ms(self.page)
+        while len(self.frames) == before:
+            self.page.wait_for_timeout(20)  # hands the browser's events to the listener
+        self.page.wait_for_function(
+            "(ms) => Number(document.querySelector('#replay-timeline').ariaValueNow) === ms",
+            arg=self.frames[-1],
+        )
+        return self.frames[-1]
 
     def _heard(self, data: str | bytes) -> None:
-        self.frames += str(data).startswith(('{"type":"frame"', '{"type":"snapshot"'))
+        if found := re.match(r'\{"type":"(?:frame|snapshot)","version":\d+,"time":(\d+)', str(data)):
+            self.frames.append(int(found[1]))
 
 
 def test_the_address_opens_a_paused_replay_with_its_own_badge(watched: Watched, day: Dashboard) -> None:

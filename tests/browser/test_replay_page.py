@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
-from app.testing.databases import Databases
 from tests.browser.dashboard import Dashboard
-from tests.browser.replaying import address, open_replay, press, shows, stored_day
+from tests.browser.replaying import address, open_replay, press, shows
 from tests.browser.watching import Watched
-
-
-@pytest.fixture(scope="module")
-def day(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
-    with stored_day(_tickdeck_databases) as dashboard:
-        yield dashboard
 
 
 def test_nothing_later_than_the_clock_reaches_the_page(watched: Watched, day: Dashboard) -> None:
@@ -70,10 +62,12 @@ def test_the_dialog_opens_a_day_and_l_returns_to_live(watched: Watched, day: Das
     )
 
 
-def test_a_room_has_one_who_holds_the_controls(watched: Watched, day: Dashboard, browser: Browser) -> None:
+def test_a_room_has_one_who_holds_the_controls(
+    watched: Watched, day: Dashboard, desktop: BrowserContext
+) -> None:
     page = open_replay(watched, address(day))
     expect(page).to_have_url(re.compile("room="))
-    other = browser.new_page(viewport={"width": 1440, "height": 900})
+    other = desktop.new_page()
     try:
         other.goto(page.url)
         expect(other.locator("#replay-viewers")).to_have_text("2 viewers · watching")

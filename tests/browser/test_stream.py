@@ -32,7 +32,7 @@ def test_only_prices_that_moved_flash(walking: Dashboard, watched: Watched) -> N
 
 
 def test_forming_candle_moves_and_rolls_over(walking: Dashboard, watched: Watched) -> None:
-    watched.open(f"{walking.url}/?interval=5s")
+    watched.open(f"{walking.url}/?interval=1s")
     before = watched.page.evaluate(FORMING)
     watched.until(f"(before) => ({FORMING})() !== before", before)
 
@@ -45,7 +45,7 @@ def test_forming_candle_moves_and_rolls_over(walking: Dashboard, watched: Watche
 
 
 def test_closed_candles_agree_with_the_server(walking: Dashboard, watched: Watched) -> None:
-    watched.open(f"{walking.url}/?interval=5s")
+    watched.open(f"{walking.url}/?interval=1s")
     newest = "() => document.querySelector('#chart .js-plotly-plot').data[0].x.at(-1)"
     closed = watched.page.evaluate(newest)
     watched.until(f"(before) => ({newest})() >= before + 2", closed)
@@ -89,18 +89,9 @@ def test_zoom_survives_fifty_updates(walking: Dashboard, watched: Watched) -> No
 
 def test_scrolling_back_reads_older_candles(walking: Dashboard, watched: Watched) -> None:
     watched.open(f"{walking.url}/?interval=1m")
-    box = watched.page.locator("#chart").bounding_box()
-    assert box is not None
-    left, right, y = box["x"] + 20, box["x"] + box["width"] - 100, box["y"] + 150
-    first = "() => document.querySelector('#chart .js-plotly-plot').data[0].x[0]"
-    for _ in range(60):
-        if watched.page.evaluate(first) < 0:
-            break
-        watched.page.mouse.move(left, y)
-        watched.page.mouse.down()
-        watched.page.mouse.move(right, y, steps=3)
-        watched.page.mouse.up()
-        watched.page.wait_for_timeout(100)
-    assert watched.page.evaluate(first) < 0, "candles before the first 500 have numbers below 0"
-    watched.page.mouse.dblclick((left + right) / 2, y)
+    # Candles before the first 500 have numbers below 0.
+    watched.scroll_back(until="document.querySelector('#chart .js-plotly-plot').data[0].x[0] < 0")
+    chart = watched.page.locator("#chart").bounding_box()
+    assert chart is not None
+    watched.page.mouse.dblclick(chart["x"] + chart["width"] / 2, chart["y"] + 150)
     watched.until("document.querySelector('#chart .js-plotly-plot').layout.xaxis.range[1] > 490")

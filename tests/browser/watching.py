@@ -66,6 +66,36 @@ class Watched:
         low, high = self.page.evaluate("document.querySelector('#chart .js-plotly-plot').layout.xaxis.range")
         return low, high
 
+    def scroll_back(self, *, until: str) -> None:
+        """Drag the chart to the right, again and again, until the JavaScript expression `until` is true.
+
+        After each drag this waits for the candles at the left edge, which may have to be read, and for their drawing.
+        """
+        box = self.page.locator("#chart").bounding_box()
+        assert box is not None
+        left, right, y = box["x"] + 20, box["x"] + box["width"] - 100, box["y"] + 150
+        for _ in range(60):
+            self.page.mouse.move(left, y)
+            self.page.mouse.down()
+            self.page.mouse.move(right, y, steps=3)
+            self.page.mouse.up()
+            self.until(
+                """() => {
+                    const plot = document.querySelector('#chart .js-plotly-plot');
+                    return plot.data[0].x[0] <= plot.layout.xaxis.range[0];
+                }"""
+            )
+            if self.page.evaluate(until):
+                break
+        assert self.page.evaluate(until)
+        self.painted()
+
+    def painted(self) -> None:
+        """Wait until what the page was told to draw in its next animation frame is drawn."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     def _connected(self, socket: WebSocket) -> None:
         socket.on("framereceived", self._received)
 
