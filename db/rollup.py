@@ -18,6 +18,8 @@ _LOCK_TIMEOUT_MS: Final = 50
 """The longest a turn waits for a row or table that somebody else holds; writers may queue behind it as long."""
 _TURN_S: Final = 0.04
 """What a turn should take: writers wait for as long."""
+_PAUSE: Final = 3
+"""Turns that would have fitted into the pause after each."""
 _MOST: Final = 2_000
 
 log = structlog.get_logger(__name__)
@@ -37,35 +39,27 @@ async def build_candles(pool: Pool, *, most: int = 500) -> int | None:
 
 
 class Builder:
-    """Keeps the stale hours few: drains them now and then, and soon after `wake()`.
+    """Keeps the stale hours few: looks for some every few seconds, and builds them all.
 
-    Each turn is short and followed by a pause of the same length, so that writers never wait longer than a moment.
+    Each turn is short and followed by a pause three times as long, so that writers, whose bulk load may be what makes
+    hours stale, wait for a moment only and keep three quarters of the time.
     Reads do not need it: they fold what is not built yet, which only takes them longer.
     """
 
-    def __init__(self, pool: Pool, *, every_s: float = 30.0) -> None:
+    def __init__(self, pool: Pool, *, every_s: float = 5.0) -> None:
         self._pool = pool
         self._every_s = every_s
         self._most = 20
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look for stale hours now: call it after a bulk load."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Build until cancelled; a database that fails is logged and tried again."""
         while True:
-            self._wake.clear()
             try:
                 await self.drain()
             except DatabaseError as exc:
                 log.warning("candles not built", reason=str(exc))
-            wait_s = self._every_s * random.uniform(0.8, 1.2)  # noqa: S311 - several dashboards, not in step
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                continue
+            # Several dashboards on one database are not in step.
+            await asyncio.sleep(self._every_s * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def drain(self) -> int:
         """Build until nothing is stale that is over; returns how many hours were built."""
@@ -82,4 +76,4 @@ class Builder:
             built += hours
             if hours == self._most:
                 self._most = max(1, min(_MOST, round(hours * min(2.0, _TURN_S / max(took_s, 0.001)))))
-            await asyncio.sleep(took_s)
+            await asyncio.sleep(_PAUSE * took_s)
