@@ -1,4 +1,4 @@
-"""`tickdeck bench browser`: what the page costs the browser's main thread, and how soon a tick is on the screen.
+"""`tickdeck bench browser`: what the page costs the browser's main thread.
 
 The page is the real one, on a real database, with the real push.  Frames are recorded from that push and handed
 on one by one, so that every way of drawing gets the same ones; times are processor time of the main thread.
@@ -25,20 +25,19 @@ from bench.browser_chart import (
 )
 from bench.browser_market import Market
 from bench.browser_page import Metered, dashboard, launch, script
-from bench.browser_painted import painted
 from bench.machine import machine
 from bench.report import Row, report
 from bench.scratch import scratch_database
 from db.pool import open_pool
 
 ROUNDS: Final = 3
-GRID_PERIOD_MS: Final = 200
+GRID_PERIOD_MS: Final = 100
 CHART_S: Final = 1.2
 SECOND_CANDLES_S: Final = 2.2
 HAND_OVER_S: Final = 11.2
 """Long enough for the page to hand a group of closed candles of a second over to Plotly."""
 GRID_S: Final = 1.6
-LOAD_S: Final = 6.0
+LOAD_S: Final = 5.0
 CHANGES: Final = 4
 DASH: Final = "Dash's rowTransaction"
 STOCK: Final = "Dash's figure and rowTransaction"
@@ -84,7 +83,6 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
             rows += await grid_frames(page, market, rounds)
             rows += await under_load(page, market)
             await page.close()
-            rows += await painted(browser, address, market)
             facts = {"browser": f"Chromium {browser.version}"}
             await browser.close()
     finally:

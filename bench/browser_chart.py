@@ -21,7 +21,7 @@ from bench.report import Row
 PERIOD_MS: Final = 100
 OURS: Final = "tickdeck"
 REACT: Final = "Plotly.react (what Patch does)"
-PLOTLY: Final = {REACT: "react", "Plotly.restyle": "restyle", "Plotly.extendTraces": "extend"}
+PLOTLY: Final = {REACT: "react", "Plotly.extendTraces": "extend"}
 LIGHTWEIGHT: Final = "lightweight-charts"
 PACK_TIMEOUT_S: Final = 60
 STANDALONE: Final = "package/dist/lightweight-charts.standalone.production.js"

@@ -29,31 +29,25 @@ window.WebSocket = class extends WebSocket {
 """
 
 
-async def painted_rows(url: str) -> list[Row]:
-    """`painted` on a dashboard and a browser of its own; `url`: a migrated database with no ticks in it.
+async def painted(url: str) -> list[Row]:
+    """Two rows: pushed, and the same page where WebSockets are blocked, so that it polls each second.
 
-    Raises `NoBrowserError`.
+    `url`: a migrated database with no ticks in it.  Raises `NoBrowserError`.
     """
     pool = await open_pool(url, role="writer", size=2)
+    hook = script("browser_hook.js")
     try:
         market = Market(pool)
         await market.seed()
         async with async_playwright() as playwright:
             browser = await launch(playwright)
             async with dashboard(url) as address:
-                rows = await painted(browser, address, market)
+                pushed = await _lone_ticks(browser, address, market, TICKS, EVERY_S, hook)
+                every_s = POLL_S + EVERY_S
+                polled = await _lone_ticks(browser, address, market, POLLED_TICKS, every_s, hook, BLOCKED)
             await browser.close()
     finally:
         await pool.close()
-    return rows
-
-
-async def painted(browser: Browser, address: str, market: Market) -> list[Row]:
-    """Two rows: pushed, and the same page where WebSockets are blocked, so that it polls each second."""
-    pushed = await _lone_ticks(browser, address, market, TICKS, EVERY_S, script("browser_hook.js"))
-    polled = await _lone_ticks(
-        browser, address, market, POLLED_TICKS, POLL_S + EVERY_S, script("browser_hook.js"), BLOCKED
-    )
     baseline = {"baseline": "p50_ms of polling each 1 s"}
     ratio = round(float(np.median(pushed) / np.median(polled)), 3)
     return [

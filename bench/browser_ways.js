@@ -45,24 +45,6 @@
     };
     return {
       react: { load: anew, take: (text) => (merge(text), draw()) },
-      restyle: {
-        load: anew,
-        take: (text) => {
-          merge(text);
-          const [prices, volumes] = traces();
-          return Plotly.restyle(
-            at,
-            {
-              open: [prices.open, undefined],
-              high: [prices.high, undefined],
-              low: [prices.low, undefined],
-              close: [prices.close, undefined],
-              y: [undefined, volumes.y],
-            },
-            [0, 1],
-          );
-        },
-      },
       // It can only append: each message's newest candle becomes one more.
       extend: {
         load: anew,

@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bench.browser_painted import painted_rows
+from bench.browser_painted import painted
 from bench.machine import machine
 from bench.push_ticks import Ticks
 from bench.report import Row, report
@@ -165,7 +165,7 @@ def run(
     rows = _compared(rows)
     if browser:
         with scratch_database(url) as scratch:
-            rows += asyncio.run(painted_rows(scratch))
+            rows += asyncio.run(painted(scratch))
     report("push", machine(url), rows, as_json=as_json)
 
 
