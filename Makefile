@@ -32,8 +32,11 @@ check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(DEV)       ## the figures of docs/performance.md, on this machine
-	@for each in ingest history push replay browser; do $(VENV)/bin/tickdeck bench $$each || exit 1; done
+bench: $(DEV)       ## measure on this machine, and put the figures into docs/performance.md
+	@mkdir -p build/bench
+	@for each in ingest history push replay browser; do \
+		$(VENV)/bin/tickdeck bench $$each --json > build/bench/new && mv build/bench/new build/bench/$$each.json || exit 1; done
+	$(VENV)/bin/python -m bench.publish build/bench
 
 schema: $(DEV)      ## write db/schema.json anew, after a change of the migrations
 	$(VENV)/bin/python -m scripts.schema

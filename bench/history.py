@@ -33,8 +33,7 @@ from db.reading import DAY_US, HOUR_US
 SIZES: Final = (1_000_000, 10_000_000)
 FULL: Final = (*SIZES, 50_000_000)
 CANDLES: Final = 500
-WARM_ROUNDS: Final = 15
-COLD_ROUNDS: Final = 3
+ROUNDS: Final = 15
 BASELINE_S: Final = 1.5
 """A baseline is repeated, three times at the most, until it has taken so long."""
 
@@ -94,7 +93,7 @@ async def _measure(urls: dict[int, str], progress: Callable[[str, float | None],
             markets.append(Market(ticks, url, warm))
         for done, case in enumerate(cases):
             progress("reading", done / len(cases))
-            for number in range(COLD_ROUNDS if case.cache == "cold" else WARM_ROUNDS):
+            for number in range(ROUNDS):
                 for market in markets:
                     await _read(market, case, number)
         for done, case in enumerate(cases):

@@ -12,15 +12,18 @@ from rich.measure import Measurement
 from rich.table import Table
 
 Row = dict[str, Any]
+DECIMALS = 4
 
 
 def report(bench: str, machine: dict[str, Any], rows: Sequence[Row], *, as_json: bool) -> None:
     """Print {"bench", "machine", "rows"} as one JSON object, or as tables with a column for each key.
 
-    Rows of the same keys that follow each other share a table, which is as wide as it needs to be.
+    In JSON each row has "baseline" and "ratio", null where it is compared with nothing.  Rows of the same keys that follow each other share a table, which is as wide as it needs to be.
     """
     if as_json:
-        print(json.dumps({"bench": bench, "machine": machine, "rows": list(rows)}))
+        whole = [{key: _rounded(value) for key, value in row.items()} for row in rows]
+        compared = [{**row, "baseline": row.get("baseline"), "ratio": row.get("ratio")} for row in whole]
+        print(json.dumps({"bench": bench, "machine": machine, "rows": compared}))
         return
     for keys, group in groupby(rows, key=_keys):
         table = Table(title=f"tickdeck bench {bench}", title_justify="left")
@@ -35,6 +38,10 @@ def report(bench: str, machine: dict[str, Any], rows: Sequence[Row], *, as_json:
         console.width = max(console.width, needed)
         console.print(table)
     Console(soft_wrap=True).print(", ".join(f"{key} {value}" for key, value in machine.items()))
+
+
+def _rounded(value: object) -> object:
+    return round(value, DECIMALS) if isinstance(value, float) else value
 
 
 def _shown(value: object) -> str:
