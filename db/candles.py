@@ -136,14 +136,10 @@ async def _read(
     rows: Sequence[Any] = []
     for start_us in looking_back(low, high, max(WINDOW_US, limit * width_us)):
         if interval == "1d":
-            rows = await connection.fetch(
-                statement("candles_1d"), symbol, from_us(start_us), from_us(high), from_us(cut_us), limit
-            )
+            rows = await _kept(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
         elif interval == "1h":
-            first, last = from_us(ceil_us(start_us, HOUR_US)), from_us(ceil_us(high, HOUR_US))
-            rows = await connection.fetch(
-                statement("candles_1h"), symbol, first, last, from_us(cut_us), limit
-            )
+            first_us, last_us = ceil_us(start_us, HOUR_US), ceil_us(high, HOUR_US)
+            rows = await _kept(connection, "candles_1h", symbol, first_us, last_us, cut_us, limit)
         else:
             first, last = from_us(ceil_us(start_us, width_us)), from_us(min(ceil_us(high, width_us), cut_us))
             minutes = limit * width_us // MINUTE_US
@@ -154,6 +150,16 @@ async def _read(
         if len(rows) == limit or not await any_older(connection, symbol, low, start_us, width_us):
             break
     return [Candle(*row) for row in reversed(rows)]
+
+
+async def _kept(
+    connection: Connection, name: str, symbol: str, start_us: int, end_us: int, cut_us: int, limit: int
+) -> Sequence[Any]:
+    """The rows of the statement `name`, which folds what of its candles is not built."""
+    asked = (symbol, from_us(start_us), from_us(end_us), from_us(cut_us))
+    span = await connection.fetchrow(statement("stale_span"), *asked)
+    rows: Sequence[Any] = await connection.fetch(statement(name), *asked, limit, *span)
+    return rows
 
 
 async def _bucket_start(connection: Connection, symbol: str, interval: Interval, time_us: int) -> int:

@@ -1,6 +1,7 @@
 -- The newest $5 days (in the instrument's zone) of symbol $1 that start in [$2, $3), from the minutes before $4
 -- only, newest first.  A day with an hour in stale_hours, and the day that $4 cuts, fold from those of their hours
--- that are right and from the minutes of the others; the other days are kept.
+-- that are right and from the minutes of the others; the other days are kept.  [$6, $7) holds all days that fold
+-- (see stale_span): no chunk but theirs is planned for what is mostly a day or two.
 with zone as materialized (
     select timezone as name from instruments where symbol = $1
 ), stale as materialized (
@@ -43,8 +44,7 @@ with zone as materialized (
                max(last_time) as last_time, last(last_seq, bucket) as last_seq
         from candles
         where symbol = $1 and interval = '1h'
-          and bucket >= $2::timestamptz - interval '1 hour'
-          and bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+          and bucket >= $6 and bucket < $7
           and bucket >= days.first and bucket <= days.next - interval '1 hour' and bucket < $4
           and bucket not in (select hour from stale)
         having count(*) > 0
@@ -58,8 +58,7 @@ with zone as materialized (
                min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
         from candles
         where symbol = $1 and interval = '1m'
-          and bucket >= $2::timestamptz - interval '1 hour'
-          and bucket < $3::timestamptz + interval '26 hours'       -- for the planner
+          and bucket >= $6 and bucket < $7
           and bucket >= greatest(loose.first, loose.hour)
           and bucket < least(loose.next, loose.hour + interval '1 hour', $4)
         having count(*) > 0

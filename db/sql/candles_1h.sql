@@ -1,5 +1,6 @@
 -- The newest $5 hours of symbol $1 that start in [$2, $3), from the minutes before $4 only, newest first.
--- An hour in stale_hours, and the hour that $4 cuts, fold from their minutes; the others are kept.
+-- An hour in stale_hours, and the hour that $4 cuts, fold from their minutes, which are all in [$6, $7) (see stale_span);
+-- the others are kept.
 with stale as materialized (
     select hour from stale_hours where symbol = $1 and hour >= $2 and hour < $3
     union
@@ -24,7 +25,7 @@ with stale as materialized (
                    min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
             from candles
             where symbol = $1 and interval = '1m'
-              and bucket >= $2 and bucket < $3::timestamptz + interval '1 hour'    -- for the planner
+              and bucket >= $6 and bucket < $7
               and bucket >= stale.hour and bucket < stale.hour + interval '1 hour' and bucket < $4
             having count(*) > 0
         ) folded

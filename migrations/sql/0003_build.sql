@@ -6,7 +6,8 @@ create index stale_hours_by_hour on stale_hours (hour, symbol);
 -- call it with a small _most and a lock_timeout.
 --
 -- What it reads grows with _most and with nothing else: each hour and each day is an index scan of its own (hence
--- "lateral"), in just the chunks that all of them lie in (hence the bounds, and a plan that knows them).
+-- "lateral"), in just the chunks that all of them lie in (hence the bounds, and a plan that knows them: the planner
+-- leaves out chunks by plain bounds only, not by a time and an interval added up).
 create or replace function tickdeck_build_candles_v1(_most integer) returns integer
 language plpgsql
 security definer
@@ -18,6 +19,8 @@ declare
     _hours timestamptz[];
     _first timestamptz;
     _until timestamptz;
+    _days_first timestamptz;
+    _days_until timestamptz;
 begin
     if not pg_try_advisory_xact_lock(7455000001) then
         return null;
@@ -31,8 +34,9 @@ begin
         where s.symbol = due.symbol and s.hour = due.hour
         returning s.symbol, s.hour
     )
-    select array_agg(symbol), array_agg(hour), min(hour), max(hour) + interval '1 hour'
-    into _symbols, _hours, _first, _until
+    select array_agg(symbol), array_agg(hour), min(hour), max(hour) + interval '1 hour',
+           min(hour) - interval '2 days', max(hour) + interval '2 days'
+    into _symbols, _hours, _first, _until, _days_first, _days_until
     from taken;
     if _hours is null then
         return 0;
@@ -88,7 +92,7 @@ begin
           and c.interval = case when extract(epoch from d.first)::bigint % 3600 = 0
                                  and extract(epoch from d.next)::bigint % 3600 = 0
                                 then '1h' else '1m' end
-          and c.bucket >= _first - interval '2 days' and c.bucket < _until + interval '2 days'
+          and c.bucket >= _days_first and c.bucket < _days_until
         having count(*) > 0
     ) f
     on conflict (symbol, interval, bucket) do update set
