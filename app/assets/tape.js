@@ -1,5 +1,7 @@
 // Time and sales of the chosen symbol, newest first, a bounded number of rows.
 
+import { showNow } from "./grid.js";
+
 /** @typedef {[t_us: number, seq: number | string, price: number, size: number, bid: ?number, ask: ?number, exchange: ?string, conditions: ?string]} Tick */
 /** @typedef {{id: string, time_us: number, seq: number | string, price: number, went: number}} Row  `went`: sign of the move */
 
@@ -62,7 +64,7 @@ export class Tape {
       while (index < this.rows.length && !before.has(this.rows[index])) add.push(this.rows[index++]);
       if (add.length) this.api.applyTransactionAsync({ add, addIndex });
     }
-    if (ticks.length <= FEW_TICKS) this.api.flushAsyncTransactions(); // a quiet market: show it at once
+    if (ticks.length <= FEW_TICKS) showNow(this.api); // a quiet market
   }
 
   /** Put the ticks that are not there yet in their places. @param {Tick[]} ticks newest first */

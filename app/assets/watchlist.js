@@ -1,5 +1,6 @@
 // The watchlist grid, kept by AG Grid's own transactions.
 
+import { showNow } from "./grid.js";
 import { choose } from "./selection.js";
 import { learn } from "./instruments.js";
 
@@ -52,7 +53,7 @@ export class Watchlist {
       (before ? update : add).push(shown);
     }
     this.api.applyTransactionAsync({ add, update, remove });
-    if (rows.length <= FEW_ROWS) this.api.flushAsyncTransactions(); // a quiet market: show it at once
+    if (rows.length <= FEW_ROWS) showNow(this.api); // a quiet market
     if (add.length) {
       learn(add.map((row) => row.symbol)).then((news) => news && this.api.refreshCells({ force: true }));
       this.offerSymbols();
