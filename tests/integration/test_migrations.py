@@ -111,7 +111,7 @@ def test_the_builder_there_and_back(tickdeck_db: str) -> None:
     downgrade(tickdeck_db, "0002")
     with psycopg.connect(tickdeck_db) as connection:
         older = described(connection)
-        changed = {name for name in objects | older if objects.get(name) != older.get(name)}
+        changed = {name for name in {**objects, **older} if objects.get(name) != older.get(name)}
         assert changed == {
             "function tickdeck_build_candles_v1 _most integer",
             "index stale_hours stale_hours_by_hour",
