@@ -19,6 +19,7 @@ _UNAVAILABLE = (
     asyncpg.OperatorInterventionError,  # 57P01 shutdown, 57P02 crash, 57P03 starting up
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,  # the driver's own: connection or pool is closed
+    asyncpg.InternalClientError,  # the connection ended in the middle of what the driver was about to do
     OSError,  # refused, unreachable, timed out
 )
 _SCHEMA = (

@@ -100,11 +100,15 @@ class TickStore:
 
     async def _store(self, batch: TickBatch) -> _Outcome:
         async with self._pool.acquire() as connection:
-            for _ in range(DEADLOCK_TRIES):
-                # All write in one order, but a multi-day batch a chunk at a time: two can still meet.
-                with suppress(asyncpg.DeadlockDetectedError):
-                    return await self._store_once(connection, batch)
-            return await self._store_once(connection, batch)
+            try:
+                for _ in range(DEADLOCK_TRIES):
+                    # All write in one order, but a multi-day batch a chunk at a time: two can still meet.
+                    with suppress(asyncpg.DeadlockDetectedError):
+                        return await self._store_once(connection, batch)
+                return await self._store_once(connection, batch)
+            except asyncpg.InternalClientError:
+                connection.terminate()  # it may look open still: the pool is not to hand it out again
+                raise
 
     async def _store_once(self, connection: Connection, batch: TickBatch) -> _Outcome:
         if not self._expect_stored:
