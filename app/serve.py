@@ -25,7 +25,8 @@ GRACE_S: Final = 2
 def open_socket(host: str, port: int) -> socket.socket:
     """Take the address before anything else is started; raise `ConfigurationError` where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol's number: else asyncio leaves TCP_NODELAY off, and answers wait for acknowledgements.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 import websockets
+from websockets.http11 import Request
 
 from app.live.settings import LiveSettings
+from app.live.wire import DirectWebSocket
 from tests.live_server import insert, live_server
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -36,6 +39,20 @@ async def test_an_insert_shows_in_every_part(tickdeck_db: str, *, direct: bool, 
             insert(tickdeck_db, (after(1), "SPY", 501.0, 5))
             await viewer.until(lambda v: len(v.ticks) == 2 and v.last("SPY") == 501)
             assert viewer.candles == {START_MS: [START_MS, 500, 501, 500, 501, 15, 500 * 10 + 501 * 5, 2]}
+
+
+async def test_a_frame_does_not_wait_for_the_one_before_to_be_acknowledged(tickdeck_db: str) -> None:
+    connections: list[DirectWebSocket] = []
+
+    class Remembered(DirectWebSocket):
+        def handle_connect(self, event: Request) -> None:
+            super().handle_connect(event)
+            connections.append(self)
+
+    async with live_server(tickdeck_db, ws=Remembered) as server, server.viewer(watchlist="all") as viewer:
+        await viewer.next()
+        sock = connections[0].transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_copy_shows(tickdeck_db: str) -> None:
