@@ -75,6 +75,7 @@ class Broadcast:
         viewer.watched = audience.watched
         viewer.has = NEVER
         self._offer(audience, viewer, self._loop.time())
+        self.changed()  # what was read for it goes now: the first change would find its beat taken by that
 
     def leave(self, viewer: Viewer) -> None:
         """Forget the viewer; nothing where it is not here."""
