@@ -1,6 +1,6 @@
 // Time and sales of the chosen symbol, newest first, a bounded number of rows.
 
-import { showNow } from "./grid.js";
+import { showNow, startEmpty } from "./grid.js";
 
 /** @typedef {[t_us: number, seq: number | string, price: number, size: number, bid: ?number, ask: ?number, exchange: ?string, conditions: ?string]} Tick */
 /** @typedef {{id: string, time_us: number, seq: number | string, price: number, went: number}} Row  `went`: sign of the move */
@@ -18,6 +18,7 @@ export class Tape {
     this.symbol = null;
     /** Newest first. @type {Row[]} */
     this.rows = [];
+    startEmpty(api);
     const fit = () => api.setColumnsVisible(DESKTOP_COLUMNS, !PHONE.matches);
     PHONE.addEventListener("change", fit);
     fit();

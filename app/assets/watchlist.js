@@ -1,6 +1,6 @@
 // The watchlist grid, kept by AG Grid's own transactions.
 
-import { showNow } from "./grid.js";
+import { showNow, startEmpty } from "./grid.js";
 import { choose } from "./selection.js";
 import { learn } from "./instruments.js";
 
@@ -21,6 +21,7 @@ export class Watchlist {
     this.search = search;
     /** @type {Map<string, Row & {went: number}>} */
     this.rows = new Map();
+    startEmpty(api);
     this.highlight = new CSSStyleSheet();
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.highlight];
     this.keyTimer = 0;

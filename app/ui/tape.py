@@ -55,7 +55,6 @@ def tape() -> AgGrid:
     return AgGrid(
         id="tape",
         columnDefs=columns(),
-        rowData=[],
         getRowId="params.data.id",
         defaultColDef={
             "sortable": False,
@@ -67,6 +66,7 @@ def tape() -> AgGrid:
             "theme": GRID_THEME,
             "animateRows": False,
             "asyncTransactionWaitMillis": 16,
+            "suppressAnimationFrame": True,
             "suppressCellFocus": True,
             "suppressScrollOnNewData": True,
             "rowHeight": 22,

@@ -67,7 +67,6 @@ def watchlist() -> AgGrid:
     return AgGrid(
         id="watchlist",
         columnDefs=columns(),
-        rowData=[],
         getRowId="params.data.symbol",
         defaultColDef={
             "sortable": True,

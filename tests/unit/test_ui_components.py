@@ -64,6 +64,12 @@ def test_grids_keep_rows_by_a_constant_identity() -> None:
     assert tape.tape().getRowId == "params.data.id"
 
 
+def test_no_rows_pass_through_dash() -> None:
+    # Given rowData, even an empty list, the component would copy all rows into its properties with each frame.
+    assert not hasattr(watchlist.watchlist(), "rowData")
+    assert not hasattr(tape.tape(), "rowData")
+
+
 def test_ids_are_there_once() -> None:
     counted = Counter(ids())
     assert {"watchlist", "chart", "tape", "status", "symbol", "interval", "search", "view"} <= counted.keys()
