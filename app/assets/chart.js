@@ -11,6 +11,7 @@ import { ChartRange } from "./chart_range.js";
 import { ChartView } from "./chart_view.js";
 import { showReadout } from "./chart_readout.js";
 import { price } from "./format.js";
+import { afterFrame } from "./frame.js";
 
 const REDRAW_AT_MOST_EVERY_MS = 250;
 /** So long closed candles may wait for Plotly; where candles are longer, the view moves on with each. */
@@ -39,6 +40,7 @@ export class Chart {
     this.drawAgain = false;
     this.drawnAt = 0;
     this.drawTimer = 0;
+    this.drawAsked = false;
     this.frameAsked = false;
     this.range = new ChartRange();
     /** Is the range to be made anew, because something else is shown? */
@@ -100,7 +102,7 @@ export class Chart {
     if (!this.shows(chart.symbol, chart.interval)) return;
     const seen = this.candles.merge(chart.candles);
     if (seen.appended) this.panel.dataset.candles = String(this.candles.length);
-    if (seen.appended && this.due()) this.draw();
+    if (seen.appended && this.due()) this.drawNext();
     else if (seen.changed <= this.handed.t || !this.range.holds(this.handed.rest(this.candles, this.view))) this.drawSoon();
     this.mark();
   }
@@ -112,10 +114,17 @@ export class Chart {
     return view.crowded(candles.lastNumber) || performance.now() - this.drawnAt > HAND_OVER_AFTER_MS;
   }
 
+  /** Draw after what is cheaper to draw, and what waits for it, is on the screen. */
+  drawNext() {
+    if (this.drawAsked) return;
+    this.drawAsked = true;
+    afterFrame(() => this.drawAsked && this.draw());
+  }
+
   drawSoon() {
-    if (this.drawTimer) return;
+    if (this.drawTimer || this.drawAsked) return;
     const wait = Math.max(0, REDRAW_AT_MOST_EVERY_MS - (performance.now() - this.drawnAt));
-    this.drawTimer = setTimeout(() => this.draw(), wait);
+    this.drawTimer = setTimeout(() => this.drawNext(), wait);
   }
 
   /** Draw what else is to be shown than before. */
@@ -128,6 +137,7 @@ export class Chart {
   async draw() {
     clearTimeout(this.drawTimer);
     this.drawTimer = 0;
+    this.drawAsked = false;
     this.panel.dataset.candles = String(this.candles.length);
     // A drag whose end is never told must not stop the chart.
     if (this.dragging && performance.now() - this.draggedAt > DRAG_PAUSE_MS) this.dragging = false;

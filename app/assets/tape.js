@@ -1,5 +1,6 @@
 // Time and sales of the chosen symbol, newest first, a bounded number of rows.
 
+import { afterFrame } from "./frame.js";
 import { showNow, startEmpty } from "./grid.js";
 
 /** @typedef {[t_us: number, seq: number | string, price: number, size: number, bid: ?number, ask: ?number, exchange: ?string, conditions: ?string]} Tick */
@@ -26,7 +27,7 @@ export class Tape {
 
   /** All there is now. @param {?string} symbol @param {Tick[]} ticks newest first */
   replace(symbol, ticks) {
-    if (symbol === this.symbol && this.continues(ticks)) return this.apply(symbol, ticks);
+    if (symbol === this.symbol && this.continues(ticks)) return this.add(ticks);
     this.symbol = symbol;
     this.heading.textContent = symbol ?? "";
     const remove = this.rows;
@@ -51,9 +52,18 @@ export class Tape {
     if (this.symbol !== null) this.replace(null, []);
   }
 
-  /** New ticks. @param {string} symbol @param {Tick[]} ticks newest first */
+  /**
+   * New ticks.  They wait until the watchlist's cells are drawn, which a row more would hold up.
+   * @param {string} symbol @param {Tick[]} ticks newest first
+   */
   apply(symbol, ticks) {
     if (symbol !== this.symbol || ticks.length === 0) return;
+    const { rows } = this;
+    afterFrame(() => rows === this.rows && this.add(ticks)); // else replaced meanwhile
+  }
+
+  /** @param {Tick[]} ticks newest first */
+  add(ticks) {
     const before = new Set(this.rows);
     this.take(ticks);
     const remove = this.rows.splice(MOST_ROWS).filter((row) => before.has(row));
