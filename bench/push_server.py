@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -25,6 +24,7 @@ from app.live.protocol import FIELDS, row_values
 from app.live.settings import LiveSettings
 from app.live.wire import server_options
 from app.main import create_app
+from app.serve import open_socket
 from db.pool import open_pool
 
 
@@ -68,7 +68,7 @@ async def main(url: str, mode: str, frames_per_s: float) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     made = dash_ways(url, live) if mode == "dash" else create_app(settings, url, database="bench")
     async with made as app:
-        with socket.create_server(("127.0.0.1", 0), backlog=2048) as sock:
+        with open_socket("127.0.0.1", 0) as sock:
             config = uvicorn.Config(app, log_config=None, access_log=False, **server_options())
             server = uvicorn.Server(config)
             loop = asyncio.get_running_loop()
