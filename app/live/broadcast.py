@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from app.live.beat import next_beat
 from app.live.frames import NEVER, FrameBuilder, Versions
 from app.live.metrics import Metrics
 from app.live.outlets import Message, Outlet
@@ -123,9 +124,7 @@ class Broadcast:
         for part, newest in enumerate(self.frames.newest()):
             if newest > out[part] and self._next_at[part] <= now + EARLY_S:
                 out[part] = version
-                late = now - self._next_at[part]
-                period = self._periods[part]
-                self._next_at[part] += period if late < period else late + period
+                self._next_at[part] = next_beat(self._next_at[part], now, self._periods[part])
         self._let_out = Versions(*out)
         behind = False
         for audience in list(self._audiences.values()):

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from app.live.beat import next_beat
 from app.live.metrics import Metrics
 from app.live.reader import StateReader
 from app.live.state import MarketState
@@ -105,6 +106,7 @@ class Rereads:
             await asyncio.sleep(max(pause, took * RELOAD_PAUSE_FACTOR))
 
     async def _read_tapes(self) -> None:
+        beat = 0.0
         while True:
             await self._tape_work.wait()
             self._tape_work.clear()
@@ -116,4 +118,6 @@ class Rereads:
                 self._tapes |= symbols
                 self._tape_work.set()
             self._changed()
-            await asyncio.sleep(self._tape_pause_s)
+            now = time.monotonic()
+            beat = next_beat(beat, now, self._tape_pause_s)
+            await asyncio.sleep(beat - now)

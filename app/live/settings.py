@@ -14,11 +14,11 @@ class LiveSettings(BaseSettings):
     )
 
     chart_rate: float = Field(default=10.0, gt=0, le=60)
-    """Frames per second of charts, at the most."""
+    """Frames per second of charts on a busy market; after a quiet moment two may come at once."""
     grid_rate: float = Field(default=5.0, gt=0, le=60)
-    """Frames per second of watchlists, at the most."""
+    """The same of watchlists."""
     tape_rate: float = Field(default=5.0, gt=0, le=60)
-    """Frames per second of tapes, at the most; each costs the database one query."""
+    """The same of tapes; each costs the database one query."""
     max_viewers: int = Field(default=2_000, ge=1)
     """WebSocket connections one process accepts; more are turned away and try again later."""
     dead_after_s: float = Field(default=10.0, gt=0)
