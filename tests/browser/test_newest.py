@@ -51,8 +51,9 @@ DIFFERENCE: Final = """async (pictures) => {
 }"""
 
 
-def shown(watched: Watched) -> Shown:
-    found: Shown = watched.page.evaluate(SHOWN)
+def shown(watched: Watched, when: str = "true") -> Shown:
+    """What is shown at the moment at which the JavaScript expression `when` is true."""
+    found: Shown = watched.page.wait_for_function(f"() => ({when}) && ({SHOWN})()").json_value()
     return found
 
 
@@ -194,10 +195,8 @@ def test_groups_go_over_to_plotly(walking: Dashboard, watched: Watched) -> None:
     watched.open(f"{walking.url}/?interval=1s")
     for _ in range(3):
         watched.until(f"{WAITING} < 3")
-        watched.until(f"{WAITING} >= 3")
-        before = shown(watched)
-        watched.until(f"{WAITING} < 3")
-        after = shown(watched)
+        before = shown(watched, f"{WAITING} >= 3")
+        after = shown(watched, f"{WAITING} < 3")
         for state in (before, after):
             numbers = [*state["trace"]["x"], *map(int, state["layer"]["prices"])]
             assert numbers == list(range(numbers[0], state["last"] + 1)), "each candle once"
