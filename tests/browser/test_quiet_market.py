@@ -15,6 +15,22 @@ SHOWN_WITHIN_MS = 1_000
 
 CLOSES = "() => document.querySelector('#chart .js-plotly-plot').data[0].close"
 
+FRAMES = """([symbol, price]) => {
+    const seen = (window.frames = {});
+    const plot = document.querySelector('#chart .js-plotly-plot');
+    const cell = document.querySelector(`#watchlist .ag-row[row-id="${symbol}"] [col-id="last"]`);
+    let frame = 0;
+    const count = () => requestAnimationFrame(count, (frame += 1));
+    count();
+    plot.on('plotly_afterplot', () => { if (plot.layout.yaxis.range[1] > Number(price)) seen.range ??= frame; });
+    new MutationObserver(() => {
+        const tape = document.querySelector('#tape .ag-row[row-index="0"] [col-id="price"]');
+        if (cell.textContent === price) seen.cell ??= frame;
+        if (tape?.textContent === price) seen.tape ??= frame;
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+"""Remembers how many animation frames there had been when watchlist, tape and Plotly got the price."""
+
 
 def test_an_insert_shows_at_once(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     dashboard, market = quiet
@@ -28,6 +44,20 @@ def test_an_insert_shows_at_once(quiet: tuple[Dashboard, Market], watched: Watch
     expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("123.45")
     expect(watched.page.locator(".last-label text")).to_have_text("123.45")
     expect(watched.page).to_have_title(f"{market.symbol} 123.45 · Tickdeck")
+
+
+def test_the_price_is_painted_before_what_is_dearer(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.past(market.symbol, [100.0, 101.0, 100.5])
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    watched.page.evaluate(FRAMES, [market.symbol, "150.00"])
+    market.trade(market.symbol, 150.0)  # beyond the chart's range: Plotly has to draw all candles anew
+    watched.until("Object.keys(window.frames).length === 3")
+    frames = watched.page.evaluate("window.frames")
+    assert frames["cell"] < frames["tape"]
+    assert frames["cell"] < frames["range"]
 
 
 def test_a_late_tick_changes_its_closed_candle_and_its_place_in_the_tape(
