@@ -75,7 +75,7 @@ class Published:
 @asynccontextmanager
 async def publishing(opened: Opened, port: int) -> AsyncIterator[Published]:
     """Serve the replay on 127.0.0.1:`port` (0: a free one) until the block ends; `ConfigurationError` if taken."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # named, or asyncio leaves TCP_NODELAY off
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
