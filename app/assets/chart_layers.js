@@ -2,7 +2,8 @@
 // crosshair.  Everything is placed by the axes' own scales, so it costs the same at any number of candles.
 
 import { Newest } from "./chart_newest.js";
-import { display, set, shape, write } from "./chart_svg.js";
+import { display, set, shape } from "./chart_svg.js";
+import { write } from "./text.js";
 
 const LABEL_HEIGHT = 18;
 

@@ -3,6 +3,7 @@
 /** @typedef {import("./candles.js").Candle} Candle */
 
 import { amount, change, percent, price } from "./format.js";
+import { write } from "./text.js";
 
 /**
  * @param {HTMLElement} at
@@ -38,7 +39,6 @@ export function showReadout(at, title, candle, before, decimals) {
   const went = moved >= 0 ? "up" : "down";
   if (at.dataset.went !== went) at.dataset.went = went;
   [title, ...values.map(([, text]) => text)].forEach((text, index) => {
-    const part = at.children[index];
-    if (part.textContent !== text) part.textContent = text;
+    write(at.children[index], text);
   });
 }

@@ -19,11 +19,6 @@ export function set(at, attributes) {
   }
 }
 
-/** @param {Element} at @param {string} text */
-export function write(at, text) {
-  if (at.textContent !== text) at.textContent = text;
-}
-
 /** @param {any} at @param {boolean} visible */
 export function display(at, visible) {
   const value = visible ? "" : "none";

@@ -6,6 +6,7 @@ import { Dialog } from "./replay_dialog.js";
 import { icon, ICONS, PAUSE, PLAY } from "./replay_icons.js";
 import { Timeline } from "./replay_timeline.js";
 import { choose, view } from "./selection.js";
+import { writeTo } from "./text.js";
 import { clock as clockText, day as dayText, wallClock } from "./zone.js";
 
 /**
@@ -125,10 +126,10 @@ export class Replay {
     this.onClock(told?.clock ?? null);
     if (!told) return;
     const wall = wallClock(told.clock, told.timezone);
-    write("replay-date", dayText(wall));
+    writeTo("replay-date", dayText(wall));
     const place = told.timezone.split("/").pop().replaceAll("_", " ");
-    write("replay-clock", `${clockText(wall)}.${Math.floor((told.clock % 1000) / 100)} ${place}`);
-    write("replay-speed", told.speed === "max" ? "max" : `${told.speed}×`);
+    writeTo("replay-clock", `${clockText(wall)}.${Math.floor((told.clock % 1000) / 100)} ${place}`);
+    writeTo("replay-speed", told.speed === "max" ? "max" : `${told.speed}×`);
     icon(button("toggle"), told.state === "playing" ? PAUSE : PLAY);
     button("toggle").setAttribute("aria-pressed", String(told.state === "playing"));
     const mine = told.controls;
@@ -139,7 +140,7 @@ export class Replay {
     button("give").hidden = !mine || told.viewers.length < 2;
     button("loop").setAttribute("aria-pressed", String(told.loop !== null || this.loopFrom !== null));
     const others = told.viewers.length - 1;
-    write("replay-viewers", others ? `${others + 1} viewers${mine ? "" : " · watching"}` : "");
+    writeTo("replay-viewers", others ? `${others + 1} viewers${mine ? "" : " · watching"}` : "");
     this.timeline.show(told);
   }
 
@@ -226,10 +227,4 @@ export class Replay {
     const symbols = this.told.instruments.map(({ symbol }) => symbol);
     if (!symbols.includes(view().symbol ?? "")) choose({ symbol: symbols[0] }, { replace: true });
   }
-}
-
-/** @param {string} id @param {string} text */
-function write(id, text) {
-  const at = element(id);
-  if (at.textContent !== text) at.textContent = text;
 }

@@ -1,9 +1,10 @@
 // Regular and extended hours: shading behind the candles, and the day's statistics of either.
 
 import { amount, price } from "./format.js";
+import { set, shape } from "./chart_svg.js";
 import { decimalsOf } from "./instruments.js";
+import { write } from "./text.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const DAY = 86_400_000;
 const ASK_AT_MOST_EVERY_MS = 1_000;
 const SHADED = ["1s", "5s", "15s", "1m", "5m", "15m", "1h"];
@@ -61,8 +62,7 @@ export class Sessions {
     this.clock = null;
     this.askedAt = 0;
     this.asking = false;
-    this.shade = document.createElementNS(SVG, "g");
-    this.shade.setAttribute("class", "extended-hours");
+    this.shade = shape(chart.layers.back, "g", "extended-hours");
     chart.layers.back.prepend(this.shade);
     chart.shade = this;
     this.button.addEventListener("click", () => {
@@ -78,13 +78,24 @@ export class Sessions {
 
   /** Shade what lies outside regular hours; called with each drawing of the chart's layers. */
   draw() {
+    const { top, bottom } = this.chart.layers.frame;
+    const bands = this.bands();
+    bands.forEach(([from, to], index) => {
+      const band = this.shade.children[index] ?? shape(this.shade, "rect");
+      set(band, { x: from, y: top, width: Math.max(0, to - from), height: bottom - top });
+    });
+    while (this.shade.children.length > bands.length) this.shade.lastChild.remove();
+  }
+
+  /** Where extended hours begin and end in the view, px. @returns {number[][]} */
+  bands() {
     const { candles, view, layers, interval, symbol } = this.chart;
     const first = candles.at(Math.max(candles.base, Math.ceil(view.from)));
     const last = candles.at(Math.min(candles.lastNumber, Math.floor(view.to)));
-    if (!SHADED.includes(interval) || !first || !last) return this.shade.replaceChildren();
+    if (!SHADED.includes(interval) || !first || !last) return [];
     const hours = this.hours.of(symbol, first.t, last.t, () => this.chart.mark());
-    if (!hours?.length) return this.shade.replaceChildren();
-    const { left, right, top, bottom } = layers.frame;
+    if (!hours?.length) return [];
+    const { left, right } = layers.frame;
     const bands = [];
     let since = null;
     const start = Math.max(candles.base, Math.floor(view.from));
@@ -94,17 +105,11 @@ export class Sessions {
       const outside = candle && !within(hours, candle.t);
       if (outside && since === null) since = number;
       if (!outside && since !== null) {
-        const from = Math.max(left, layers.px(since - 0.5));
-        const to = Math.min(right, layers.px(number - 0.5));
-        const band = document.createElementNS(SVG, "rect");
-        for (const [name, value] of Object.entries({ x: from, y: top, width: Math.max(0, to - from), height: bottom - top })) {
-          band.setAttribute(name, String(value));
-        }
-        bands.push(band);
+        bands.push([Math.max(left, layers.px(since - 0.5)), Math.min(right, layers.px(number - 0.5))]);
         since = null;
       }
     }
-    return this.shade.replaceChildren(...bands);
+    return bands;
   }
 
   /** Write the day's statistics. */
@@ -142,7 +147,7 @@ export class Sessions {
             `Vol ${amount(day.volume)}`,
             `VWAP ${price(day.vwap, decimals)}`,
           ].join("   ");
-    if (this.values.textContent !== shown) this.values.textContent = shown;
+    write(this.values, shown);
   }
 }
 

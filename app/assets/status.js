@@ -2,6 +2,7 @@
 
 import { decimalsOf, zoneOf } from "./instruments.js";
 import { change, NONE, percent, price } from "./format.js";
+import { write, writeTo } from "./text.js";
 import { clock, wallClock } from "./zone.js";
 
 const STATES = {
@@ -17,11 +18,6 @@ const LATENCY_KEPT_MS = 3_000;
 
 const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** @param {string} id @param {string} text */
-function write(id, text) {
-  const at = element(id);
-  if (at.textContent !== text) at.textContent = text;
-}
 
 export class Status {
   constructor() {
@@ -45,12 +41,12 @@ export class Status {
   /** @param {any} status the server's part of a message */
   apply(status) {
     this.server = status.state ?? this.server;
-    if (status.ticks_per_s !== undefined) write("status-rate", Math.round(status.ticks_per_s).toLocaleString("en-US"));
-    if (status.database) write("status-database", status.database);
+    if (status.ticks_per_s !== undefined) writeTo("status-rate", Math.round(status.ticks_per_s).toLocaleString("en-US"));
+    if (status.database) writeTo("status-database", status.database);
     if (status.feeds) {
       const running = status.feeds.filter((feed) => feed.state === "running").map((feed) => feed.name);
       const failed = status.feeds.filter((feed) => feed.state === "failed").map((feed) => `${feed.name} failed`);
-      write("status-feed", [...failed, ...running].join(", ") || "none");
+      writeTo("status-feed", [...failed, ...running].join(", ") || "none");
     }
     this.show();
   }
@@ -58,7 +54,7 @@ export class Status {
   /** @param {number} ms from the statement in the database to this page */
   latency(ms) {
     this.latencyAt = performance.now();
-    write("status-latency", `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
+    writeTo("status-latency", `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
   }
 
   /** @param {number} serverMs the server's clock in a message */
@@ -75,7 +71,7 @@ export class Status {
 
   /** @param {number} count */
   symbols(count) {
-    write("status-symbols", String(count));
+    writeTo("status-symbols", String(count));
   }
 
   /** The chosen symbol's price beside its name and in the title. @param {?string} symbol @param {any} row */
@@ -83,11 +79,11 @@ export class Status {
     this.symbol = symbol;
     const decimals = symbol ? decimalsOf(symbol) : 2;
     const last = row ? price(row.last, decimals) : "";
-    write("headline-last", last);
-    write("headline-change", row ? `${change(row.change, decimals)}  ${percent(row.change_pct)}` : "");
+    writeTo("headline-last", last);
+    writeTo("headline-change", row ? `${change(row.change, decimals)}  ${percent(row.change_pct)}` : "");
     element("headline-change").dataset.went = row ? String(Math.sign(row.change ?? 0)) : "0";
     const title = symbol ? `${symbol} ${last} · Tickdeck`.replace("  ", " ") : "Tickdeck";
-    if (document.title !== title) document.title = title;
+    write(document.querySelector("title"), title);
   }
 
   show() {
@@ -96,16 +92,16 @@ export class Status {
       state = this.server === "replay" ? "replay" : "database";
     }
     element("status").dataset.state = state;
-    write("status-state", STATES[state]);
+    writeTo("status-state", STATES[state]);
     const mode = element("mode");
     mode.dataset.mode = state;
     const badge = state === "replay" ? "REPLAY" : state === "live" || state === "polling" ? "LIVE" : "OFFLINE";
-    if (mode.textContent !== badge) mode.textContent = badge;
+    write(mode, badge);
   }
 
   tick() {
     const zone = this.symbol ? zoneOf(this.symbol) : "UTC";
-    write("status-clock", `${clock(wallClock(this.replayClock ?? Date.now() + this.skew, zone))} ${zone.split("/").pop().replaceAll("_", " ")}`);
-    if (performance.now() - this.latencyAt > LATENCY_KEPT_MS) write("status-latency", NONE);
+    writeTo("status-clock", `${clock(wallClock(this.replayClock ?? Date.now() + this.skew, zone))} ${zone.split("/").pop().replaceAll("_", " ")}`);
+    if (performance.now() - this.latencyAt > LATENCY_KEPT_MS) writeTo("status-latency", NONE);
   }
 }
