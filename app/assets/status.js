@@ -18,7 +18,6 @@ const LATENCY_KEPT_MS = 3_000;
 
 const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-
 export class Status {
   constructor() {
     this.connection = "connecting";
