@@ -79,8 +79,8 @@ def watchlist() -> AgGrid:
             "theme": GRID_THEME,
             "animateRows": False,
             "asyncTransactionWaitMillis": 16,
-            "cellFlashDuration": 250,
-            "cellFadeDuration": 350,
+            "cellFlashDuration": 400,
+            "cellFadeDuration": 0,  # a fade draws the page anew 60 times a second, all day long
             "deltaSort": True,
             "suppressCellFocus": False,
             "suppressColumnVirtualisation": True,
