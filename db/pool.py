@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from db.connect import CONNECT_TIMEOUT_S, Role, server_settings, translate, translate_connecting
 from db.messages import Snapshot
+from db.statements import statement
 from db.url import libpq_url
 
 __all__ = ["Connection", "Pool", "PoolOrConnection", "open_pool", "snapshot", "translate"]
@@ -51,7 +52,8 @@ async def snapshot(pool: Pool) -> AsyncIterator[tuple[Connection, Snapshot]]:
     """A connection inside a read-only REPEATABLE READ transaction, and the snapshot all its reads share.
 
     Everything read through it is of one moment; a notification whose `xid` the snapshot sees is part of what
-    was read already.  Keep it short: it holds a connection and keeps the server from cleaning up.
+    was read already, in chunks that it made, too.  Keep it short: it holds a connection and keeps the server from
+    cleaning up.
     """
     with translate():
         connection = await pool.acquire()
@@ -61,10 +63,18 @@ async def snapshot(pool: Pool) -> AsyncIterator[tuple[Connection, Snapshot]]:
             await transaction.start()
         try:
             with translate():
-                text = await connection.fetchval("select pg_current_snapshot()::text")
-            yield connection, Snapshot.parse(text)
+                seen = await _settled_snapshot(connection)
+            yield connection, seen
         finally:
             if not connection.is_closed():
                 await transaction.rollback()  # nothing was written
     finally:
         await pool.release(connection)
+
+
+async def _settled_snapshot(connection: Connection) -> Snapshot:
+    """The transaction's snapshot, once whatever plans the next statement knows all chunks of which it sees rows."""
+    while True:
+        text, ending = await connection.fetchrow(statement("take_snapshot"))
+        if not ending:  # else it ends while we ask again: neither its disk nor a lock can hold it up any more
+            return Snapshot.parse(text)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from app.testing.ticks import TickFactory
+from app.testing.ticks import START, TickFactory
 from db.errors import ConfigurationError, DatabaseError, DatabaseUnavailableError, SchemaError
 from db.feeds_status import list_feeds, report_feed
 from db.listener import Bars, Snapshot
@@ -49,11 +50,12 @@ async def test_what_is_not_ours_stops_nothing(tickdeck_db: str, tick_factory: Ti
 
 
 async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factory: TickFactory) -> None:
-    """Under concurrent commits, the messages a snapshot sees count the very ticks that it read."""
+    """Under concurrent commits, the messages a snapshot sees count the very ticks that it read, in new chunks too."""
     writers = await open_pool(tickdeck_db, role="writer", size=5)
-    readers = await open_pool(tickdeck_db, role="reader", size=2)
+    readers = await open_pool(tickdeck_db, role="reader", size=4)
     randomness = random.Random(5)
-    batches = [tick_factory.batch(randomness.randrange(1, 40), symbols=["A", "B"]) for _ in range(120)]
+    days = [START + timedelta(days=number) for number in range(240)]
+    batches = [tick_factory.batch(randomness.randrange(1, 40), symbols=["A", "B"], start=day) for day in days]
     reads: list[tuple[Snapshot, int]] = []
 
     async def write(number: int) -> None:
@@ -63,12 +65,17 @@ async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factor
     async def read() -> None:
         while True:
             async with snapshot(readers) as (connection, seen):
-                await asyncio.sleep(0)
                 reads.append((seen, await connection.fetchval("select count(*) from ticks")))
 
-    async with hearing(tickdeck_db) as heard, writers.acquire() as slow, slow.transaction():
+    async with (
+        writers,
+        readers,
+        hearing(tickdeck_db) as heard,
+        writers.acquire() as slow,
+        slow.transaction(),
+    ):
         await slow.fetchval("select pg_current_xact_id()::text")  # in progress in every snapshot
-        reading = [asyncio.create_task(read()) for _ in range(2)]
+        reading = [asyncio.create_task(read()) for _ in range(4)]
         await asyncio.gather(*(write(number) for number in range(4)))
         for task in reading:
             task.cancel()
@@ -85,8 +92,6 @@ async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factor
     assert any(seen.in_progress for seen, _ in reads)
     for seen, count in reads:
         assert count == sum(trades for xid, trades in told if seen.sees(xid))
-    await writers.close()
-    await readers.close()
 
 
 def test_snapshot_by_the_book() -> None:
