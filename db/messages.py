@@ -1,6 +1,6 @@
 """What the database tells its listeners on channel `tickdeck_v1`, and which of it a snapshot holds already.
 
-The format of a message is written down in migrations/sql/0001_trigger.sql.
+The format of a message is written down in migrations/sql/0002_trigger.sql.
 """
 
 from __future__ import annotations

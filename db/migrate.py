@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool, text
@@ -32,6 +32,12 @@ def config(url: str) -> Config:
     made.set_main_option("script_location", str(migrations_dir()))
     made.set_main_option("sqlalchemy.url", sqlalchemy_url(url).replace("%", "%%"))
     return made
+
+
+def run_sql(name: str) -> None:
+    """Inside a migration: execute its sql/`name`.sql as it stands (no parameters, `%` and `:` mean themselves)."""
+    statements = (migrations_dir() / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
 
 
 def head() -> str:

@@ -1,7 +1,7 @@
 -- Builds the 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
 -- (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
 -- call it with a small _most and a lock_timeout.
-create function tickdeck_build_candles_v1(_most integer) returns integer
+create or replace function tickdeck_build_candles_v1(_most integer) returns integer
 language plpgsql
 security definer
 set search_path = public, pg_temp
@@ -82,26 +82,3 @@ begin
     return _hours;
 end
 $$;
-
--- A symbol that moves to another zone gets new days: drop the old ones, build again from its hours.
-create function tickdeck_on_timezone_v1() returns trigger
-language plpgsql
-security definer
-set search_path = public, pg_temp
-as $$
-begin
-    -- As a writer: a builder that still works with the old zone ends first, and its days go with the others.
-    perform pg_advisory_xact_lock_shared(7455000001);
-    delete from candles where symbol = new.symbol and interval = '1d';
-    insert into stale_hours (symbol, hour)
-    select new.symbol, bucket from candles where symbol = new.symbol and interval = '1h'
-    on conflict do nothing;
-    return null;
-end
-$$;
-
-create trigger instruments_timezone after update of timezone on instruments
-    for each row when (old.timezone is distinct from new.timezone)
-    execute function tickdeck_on_timezone_v1();
-
-revoke all on function tickdeck_build_candles_v1(integer) from public;

@@ -29,4 +29,5 @@ grant insert on ticks to tickdeck_writer;
 grant insert, update on instruments, feeds to tickdeck_writer;
 grant usage on sequence ticks_seq to tickdeck_writer;
 grant select on alembic_version to tickdeck_writer, tickdeck_reader;
+revoke all on function tickdeck_build_candles_v1(integer) from public;
 grant execute on function tickdeck_build_candles_v1(integer) to tickdeck_writer, tickdeck_reader;

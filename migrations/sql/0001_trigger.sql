@@ -11,7 +11,7 @@
 -- each is read once, by one hash aggregate.  For that (time, seq) is packed into one bigint, `k`: 26 bits of µs
 -- within the minute and 37 bits of seq, counted from the statement's smallest.  Where seqs of one statement
 -- lie further apart than that, their rank among the statement's seqs takes their place.
-create function tickdeck_on_ticks_v1() returns trigger
+create or replace function tickdeck_on_ticks_v1() returns trigger
 language plpgsql
 security definer
 set search_path = public, pg_temp
@@ -147,7 +147,3 @@ begin
     return null;
 end
 $$;
-
-create trigger ticks_keep_candles after insert on ticks
-    referencing new table as new_ticks
-    for each statement execute function tickdeck_on_ticks_v1();

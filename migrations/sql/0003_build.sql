@@ -1,6 +1,3 @@
--- The oldest hours are found without reading and sorting all the others.
-create index stale_hours_by_hour on stale_hours (hour, symbol);
-
 -- Builds the 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
 -- (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
 -- call it with a small _most and a lock_timeout.

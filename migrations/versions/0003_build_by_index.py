@@ -6,26 +6,17 @@ Revises: 0002
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic import op
+from db.migrate import run_sql
 
 revision = "0003"
 down_revision = "0002"
 
-SQL = Path(__file__).parent.parent / "sql"
-
-
-def execute(statements: str) -> None:
-    """Execute `statements` as they stand (no parameters, `%` and `:` mean themselves)."""
-    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
-
 
 def upgrade() -> None:
-    execute((SQL / "0003_build.sql").read_text(encoding="utf-8"))
+    run_sql("0003_index")
+    run_sql("0003_build")
 
 
 def downgrade() -> None:
-    function = (SQL / "0001_build.sql").read_text(encoding="utf-8").partition("-- A symbol that moves")[0]
-    execute(function.replace("create function", "create or replace function"))
-    execute("drop index stale_hours_by_hour")
+    run_sql("0001_build")
+    run_sql("0003_down")

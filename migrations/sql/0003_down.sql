@@ -1,0 +1,1 @@
+drop index stale_hours_by_hour;
