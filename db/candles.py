@@ -1,7 +1,7 @@
 """Reads candles of every interval, each exactly a fold of the ticks stored at that moment.
 
-1m is kept with the ticks, 1h and 1d are kept where nothing came late (see stale_hours in the schema), 5m and 15m
-fold from 1m, and below a minute candles fold from just the ticks that they need.
+1m is kept with the ticks, 15m, 1h and 1d are kept where nothing came late (see stale_hours in the schema), 5m folds
+from 1m, and below a minute candles fold from just the ticks that they need.
 """
 
 from __future__ import annotations
@@ -133,32 +133,41 @@ async def _read(
         return await read_fine(connection, symbol, width_us, low, high, limit)
     if interval == "1m":
         return await read_minutes(connection, symbol, low, high, limit)
+    width = from_us(width_us) - from_us(0)
     rows: Sequence[Any] = []
     for start_us in looking_back(low, high, max(WINDOW_US, limit * width_us)):
         if interval == "1d":
-            rows = await _kept(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
-        elif interval == "1h":
-            first_us, last_us = ceil_us(start_us, HOUR_US), ceil_us(high, HOUR_US)
-            rows = await _kept(connection, "candles_1h", symbol, first_us, last_us, cut_us, limit)
-        else:
+            rows = await _built(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
+        elif interval == "5m":
             first, last = from_us(ceil_us(start_us, width_us)), from_us(min(ceil_us(high, width_us), cut_us))
             minutes = limit * width_us // MINUTE_US
-            width = from_us(width_us) - from_us(0)
             rows = await connection.fetch(
                 statement("candles_from_1m"), symbol, first, last, width, limit, minutes
+            )
+        else:
+            first_us, last_us = ceil_us(start_us, width_us), ceil_us(high, width_us)
+            rows = await _built(
+                connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
             )
         if len(rows) == limit or not await any_older(connection, symbol, low, start_us, width_us):
             break
     return [Candle(*row) for row in reversed(rows)]
 
 
-async def _kept(
-    connection: Connection, name: str, symbol: str, start_us: int, end_us: int, cut_us: int, limit: int
+async def _built(
+    connection: Connection,
+    name: str,
+    symbol: str,
+    start_us: int,
+    end_us: int,
+    cut_us: int,
+    limit: int,
+    *which: Any,
 ) -> Sequence[Any]:
     """The rows of the statement `name`, which folds what of its candles is not built."""
     asked = (symbol, from_us(start_us), from_us(end_us), from_us(cut_us))
     span = await connection.fetchrow(statement("stale_span"), *asked)
-    rows: Sequence[Any] = await connection.fetch(statement(name), *asked, limit, *span)
+    rows: Sequence[Any] = await connection.fetch(statement(name), *asked, limit, *span, *which)
     return rows
 
 

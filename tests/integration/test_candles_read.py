@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, product
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -162,6 +162,30 @@ async def test_candles_at_an_instant_know_no_later_tick(
                 connection, symbol, interval, at=at, start_us=start, end_us=start + 2 * HOUR, limit=limit
             )
             assert found == inside[-limit:], interval
+    finally:
+        await connection.close()
+
+
+async def test_windows_that_begin_and_end_within_an_hour_that_is_not_built(tickdeck_db: str) -> None:
+    start = utc("2024-03-01T10:00")
+    ticks = [Tick(start + n * MINUTE, n, 100 + n % 7, 1) for n in range(180)]
+    late = [Tick(start + n * MINUTE + 1, n, 90 + n % 50, 1) for n in (20, 55, 100)]
+    quarters = range(start, start + 3 * HOUR + 1, 15 * MINUTE)
+    ats = [(start + n * MINUTE, n) for n in (0, 44, 45, 119, 120, 179)]
+    connection = await asyncpg.connect(tickdeck_db)
+    try:
+        await store(connection, "A", ticks)
+        await connection.fetchval("select tickdeck_build_candles_v1(10)")
+        await store(connection, "A", late)
+        for at in ats:
+            past = [tick for tick in ticks + late if (tick.time_us, tick.seq) <= at]
+            wanted = [same(candle) for candle in fold(past, "15m", ZoneInfo("UTC"))]
+            for first, last, limit in product(quarters, quarters, (1, 50)):
+                window = [candle for candle in wanted if first <= candle.time_us < last][-limit:]
+                asked = {"start_us": first, "end_us": last, "limit": limit}
+                assert await read_candles_at(connection, "A", "15m", at=at, **asked) == window
+                if at == ats[-1]:
+                    assert await read_candles(connection, "A", "15m", **asked) == window
     finally:
         await connection.close()
 

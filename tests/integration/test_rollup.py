@@ -138,7 +138,7 @@ async def test_building_beside_writers_leaves_every_interval_right(
     assert await read_quotes(pool) == quotes
 
 
-@pytest.mark.parametrize("interval", ["1m", "1h", "1d"])
+@pytest.mark.parametrize("interval", ["1m", "15m", "1h", "1d"])
 async def test_verify_names_the_candles_that_are_wrong(
     pool: Pool, owner: asyncpg.Connection, interval: str
 ) -> None:

@@ -1,0 +1,10 @@
+-- Alone, as the builder: no hour is built by the old one after this, none is marked or unmarked meanwhile.
+select pg_advisory_xact_lock(7455000001);
+
+alter table candles drop constraint candles_interval_check;
+alter table candles add constraint candles_interval_check check (interval in ('1m', '15m', '1h', '1d'));
+
+-- Of no hour there are quarters yet; the builder makes them, and until then they are folded when they are read.
+insert into stale_hours (symbol, hour)
+select symbol, bucket from candles where interval = '1h'
+on conflict do nothing;

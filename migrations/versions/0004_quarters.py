@@ -1,0 +1,22 @@
+"""15m candles are built and kept, as those of an hour: a chart of them folded 7,500 minutes.
+
+Revision ID: 0004
+Revises: 0003
+"""
+
+from __future__ import annotations
+
+from db.migrate import run_sql
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    run_sql("0004_quarters")
+    run_sql("0004_build")
+
+
+def downgrade() -> None:
+    run_sql("0003_build")
+    run_sql("0004_down")
