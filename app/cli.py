@@ -80,8 +80,9 @@ def _serve(port: int | None, host: str | None, feed: list[str] | None) -> None:
     from app.config import DashboardSettings, Settings  # noqa: PLC0415
     from app.database import database, describe  # noqa: PLC0415
     from app.feed_process import FeedProcess  # noqa: PLC0415
+    from app.live.listening import open_socket  # noqa: PLC0415
     from app.progress import progress_bar  # noqa: PLC0415
-    from app.serve import open_socket, serve_until_stopped  # noqa: PLC0415
+    from app.serve import serve_until_stopped  # noqa: PLC0415
 
     asked = {name: value for name, value in {"port": port, "host": host}.items() if value is not None}
     settings = Settings(dashboard=DashboardSettings(**asked))  # type: ignore[arg-type]

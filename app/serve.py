@@ -16,28 +16,9 @@ import uvicorn
 from app.config import Settings
 from app.live.wire import server_options
 from app.main import create_app
-from db.errors import ConfigurationError
 
 GRACE_S: Final = 2
 """What open requests get to finish once the end is asked for."""
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Take the address before anything else is started; raise `ConfigurationError` where it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol's number: else asyncio leaves TCP_NODELAY off, and answers wait for acknowledgements.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(1024)
-    except (OSError, OverflowError) as exc:
-        sock.close()
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {reason}; choose another port with --port"
-        ) from exc
-    return sock
 
 
 def address(sock: socket.socket) -> str:

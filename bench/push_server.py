@@ -20,11 +20,11 @@ from fastapi import FastAPI
 
 from app.config import DashboardSettings, Settings
 from app.live.hub import Hub
+from app.live.listening import open_socket
 from app.live.protocol import FIELDS, row_values
 from app.live.settings import LiveSettings
 from app.live.wire import server_options
 from app.main import create_app
-from app.serve import open_socket
 from db.pool import open_pool
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.live.broadcast import Viewer
+from app.live.listening import open_socket
 from app.live.metrics import Metrics
 from app.live.push import router
 from app.live.replay_controls import control
@@ -19,7 +19,7 @@ from app.live.replay_open import Opened
 from app.live.replay_room import Room
 from app.live.settings import LiveSettings
 from app.live.wire import server_options
-from db.errors import ConfigurationError, TickdeckError
+from db.errors import TickdeckError
 
 LOOPBACK = "127.0.0.1"
 LAST_FRAMES_S = 1.0
@@ -75,14 +75,7 @@ class Published:
 @asynccontextmanager
 async def publishing(opened: Opened, port: int) -> AsyncIterator[Published]:
     """Serve the replay on 127.0.0.1:`port` (0: a free one) until the block ends; `ConfigurationError` if taken."""
-    listening = socket.socket(proto=socket.IPPROTO_TCP)  # named, or asyncio leaves TCP_NODELAY off
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((LOOPBACK, port))
-        listening.listen()  # whoever reads the address may connect at once
-    except OSError as exc:
-        listening.close()
-        raise ConfigurationError(f"port {port} cannot be used: {exc.strerror}") from exc
+    listening = open_socket(LOOPBACK, port)
     settings = LiveSettings()
     room = PublishedRoom(opened, settings)
     app = FastAPI(openapi_url=None)

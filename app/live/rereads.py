@@ -106,7 +106,7 @@ class Rereads:
             await asyncio.sleep(max(pause, took * RELOAD_PAUSE_FACTOR))
 
     async def _read_tapes(self) -> None:
-        beat = 0.0
+        due = 0.0
         while True:
             await self._tape_work.wait()
             self._tape_work.clear()
@@ -119,5 +119,5 @@ class Rereads:
                 self._tape_work.set()
             self._changed()
             now = time.monotonic()
-            beat = next_beat(beat, now, self._tape_pause_s)
-            await asyncio.sleep(beat - now)
+            due = next_beat(due, now, self._tape_pause_s)
+            await asyncio.sleep(due - now)

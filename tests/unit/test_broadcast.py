@@ -16,7 +16,7 @@ from app.live.protocol import Subscription
 from app.live.settings import LiveSettings
 from tests.unit.test_state import NOON, S, bar, bars, batch, state_of
 
-BEAT_S = 0.2
+BEAT_S = 0.5
 PATIENCE_S = 10
 
 
