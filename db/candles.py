@@ -7,7 +7,7 @@ from 1m, and below a minute candles fold from just the ticks that they need.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from db.errors import MarketDataError
 from db.fine_candles import WINDOW_US, fold_ticks, read_fine, read_minutes
@@ -19,13 +19,15 @@ from db.reading import (
     HOUR_US,
     LATEST_US,
     MINUTE_US,
-    any_older,
     ceil_us,
     floor_us,
-    looking_back,
+    read_back,
     reading,
 )
 from db.statements import statement
+
+_CALENDAR_TIME: Final = (5.5, 1.5)
+"""How much of it a candle, and a day's, takes on an exchange that opens for 6.5 hours on 252 days a year."""
 
 
 async def read_candles(
@@ -134,23 +136,30 @@ async def _read(
     if interval == "1m":
         return await read_minutes(connection, symbol, low, high, limit)
     width = from_us(width_us) - from_us(0)
-    rows: Sequence[Any] = []
-    for start_us in looking_back(low, high, max(WINDOW_US, limit * width_us)):
+
+    async def read(start_us: int) -> Sequence[Any]:
         if interval == "1d":
-            rows = await _built(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
-        elif interval == "5m":
-            first, last = from_us(ceil_us(start_us, width_us)), from_us(min(ceil_us(high, width_us), cut_us))
-            minutes = limit * width_us // MINUTE_US
-            rows = await connection.fetch(
-                statement("candles_from_1m"), symbol, first, last, width, limit, minutes
-            )
-        else:
-            first_us, last_us = ceil_us(start_us, width_us), ceil_us(high, width_us)
-            rows = await _built(
+            return await _built(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
+        first_us, last_us = ceil_us(start_us, width_us), ceil_us(high, width_us)
+        if interval != "5m":
+            return await _built(
                 connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
             )
-        if len(rows) == limit or not await any_older(connection, symbol, low, start_us, width_us):
-            break
+        rows: Sequence[Any] = await connection.fetch(
+            statement("candles_from_1m"),
+            symbol,
+            from_us(first_us),
+            from_us(min(last_us, cut_us)),
+            width,
+            limit,
+            limit * width_us // MINUTE_US,
+        )
+        return rows
+
+    span_us = max(WINDOW_US, round(limit * width_us * _CALENDAR_TIME[interval == "1d"]))
+    rows = await read_back(
+        connection, symbol, low, high, span_us=span_us, width_us=width_us, limit=limit, read=read
+    )
     return [Candle(*row) for row in reversed(rows)]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from db.market import Candle, from_us
 from db.pool import Connection
-from db.reading import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, any_older, ceil_us, floor_us, looking_back
+from db.reading import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, ceil_us, floor_us, read_back
 from db.statements import statement
 
 WINDOW_US: Final = 32 * DAY_US
@@ -17,12 +17,15 @@ WINDOW_US: Final = 32 * DAY_US
 async def read_minutes(connection: Connection, symbol: str, low: int, high: int, limit: int) -> list[Candle]:
     """The newest `limit` one-minute candles that start in [low, high), oldest first."""
     last = from_us(ceil_us(high, MINUTE_US))
-    rows: Sequence[Any] = []
-    for start_us in looking_back(low, high, WINDOW_US):
+
+    async def read(start_us: int) -> Sequence[Any]:
         first = from_us(ceil_us(start_us, MINUTE_US))
-        rows = await connection.fetch(statement("candles_1m"), symbol, first, last, limit)
-        if len(rows) == limit or not await any_older(connection, symbol, low, start_us, MINUTE_US):
-            break
+        rows: Sequence[Any] = await connection.fetch(statement("candles_1m"), symbol, first, last, limit)
+        return rows
+
+    rows = await read_back(
+        connection, symbol, low, high, span_us=WINDOW_US, width_us=MINUTE_US, limit=limit, read=read
+    )
     return [Candle(*row) for row in reversed(rows)]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 
@@ -13,6 +13,8 @@ from db.connect import translate
 from db.market import MAX_TIME_US, MIN_TIME_US, from_us
 from db.pool import Connection, PoolOrConnection
 from db.statements import statement
+
+T = TypeVar("T")
 
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
@@ -52,17 +54,42 @@ def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:
     yield start_us
 
 
-async def any_older(connection: Connection, symbol: str, low: int, start_us: int, width_us: int = 0) -> bool:
-    """Whether candles of `width_us` in [low, start_us) may have been missed by a window that starts at `start_us`.
+async def read_back(
+    connection: Connection,
+    symbol: str,
+    low: int,
+    high: int,
+    *,
+    span_us: int,
+    width_us: int,
+    limit: int,
+    read: Callable[[int], Awaitable[Sequence[T]]],
+) -> Sequence[T]:
+    """The newest `limit` rows of [low, high), where `read(start_us)` gives those of [start_us, high).
 
-    Costs next to nothing where there are no older chunks, and saves the same read over a longer window.
+    Few chunks are planned and opened as long as they hold enough: first `span_us` back from the end (from now where
+    that is earlier), then as far back from the newest minute before that, or six times as far where some was found,
+    then all.  Rows are candles of `symbol` of `width_us`.
     """
-    if start_us <= low:
-        return False
-    reach_us = start_us + (width_us + 2 * HOUR_US if width_us else 0)  # days may have 25 hours
-    first, last = from_us(low), from_us(min(reach_us, LATEST_US))
-    older: bool = await connection.fetchval(statement("candles_older"), symbol, first, last)
-    return older
+    newest_us = min(high, time.time_ns() // 1000)
+    for _ in range(2):
+        start_us = newest_us - span_us
+        if start_us <= low:
+            break
+        rows = await read(start_us)
+        if len(rows) == limit:
+            return rows
+        # A candle that starts before may have minutes after it; days may have 25 hours.
+        reach_us = min(start_us + width_us + 2 * HOUR_US, LATEST_US)
+        older_us = await connection.fetchval(
+            statement("candles_older"), symbol, from_us(low), from_us(reach_us)
+        )
+        if older_us is None:
+            return rows
+        newest_us = older_us
+        if rows:
+            span_us *= 6
+    return await read(low)
 
 
 def floor_us(time_us: int, width_us: int) -> int:
