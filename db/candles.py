@@ -1,7 +1,7 @@
 """Reads candles of every interval, each exactly a fold of the ticks stored at that moment.
 
-1m is kept with the ticks, 15m, 1h and 1d are kept where nothing came late (see stale_hours in the schema), 5m folds
-from 1m, and below a minute candles fold from just the ticks that they need.
+1m is kept with the ticks, coarser ones are kept where nothing came late (see stale_hours in the schema), and below a
+minute candles fold from just the ticks that they need.
 """
 
 from __future__ import annotations
@@ -135,26 +135,15 @@ async def _read(
         return await read_fine(connection, symbol, width_us, low, high, limit)
     if interval == "1m":
         return await read_minutes(connection, symbol, low, high, limit)
-    width = from_us(width_us) - from_us(0)
 
     async def read(start_us: int) -> Sequence[Any]:
         if interval == "1d":
             return await _built(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
         first_us, last_us = ceil_us(start_us, width_us), ceil_us(high, width_us)
-        if interval != "5m":
-            return await _built(
-                connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
-            )
-        rows: Sequence[Any] = await connection.fetch(
-            statement("candles_from_1m"),
-            symbol,
-            from_us(first_us),
-            from_us(min(last_us, cut_us)),
-            width,
-            limit,
-            limit * width_us // MINUTE_US,
+        width = from_us(width_us) - from_us(0)
+        return await _built(
+            connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
         )
-        return rows
 
     span_us = max(WINDOW_US, round(limit * width_us * _CALENDAR_TIME[interval == "1d"]))
     rows = await read_back(

@@ -1,4 +1,4 @@
-"""Builds the 15m, 1h and 1d candles of hours that are over, in the background and out of the feeds' way."""
+"""Builds the 5m, 15m, 1h and 1d candles of hours that are over, in the background and out of the feeds' way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 async def build_candles(pool: Pool, *, most: int = 500) -> int | None:
-    """Build the 15m, 1h and 1d candles of up to `most` stale hours that are over, oldest first.
+    """Build the 5m, 15m, 1h and 1d candles of up to `most` stale hours that are over, oldest first.
 
     Returns how many hours were built: 0 where nothing is left to do, None where writers were in the way, so that
     nothing was done and trying again a moment later helps.  Raises `DatabaseError` and its kinds.

@@ -20,7 +20,7 @@ MOST_DIFFERENCES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A candle that is stored otherwise than the ticks (1m) or the minutes (15m, 1h, 1d) fold to.
+    """A candle that is stored otherwise than the ticks (1m) or the minutes (5m, 15m, 1h, 1d) fold to.
 
     `time_us` is its start, µs since the epoch (UTC); `stored` and `folded` have its columns by name, None where
     there is no such candle.  Sums count as equal up to a relative 1e-9.

@@ -1,4 +1,4 @@
--- Builds the 15m, 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
+-- Builds the 5m, 15m, 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
 -- (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
 -- call it with a small _most and a lock_timeout.
 --
@@ -18,6 +18,9 @@ declare
     _until timestamptz;
     _days_first timestamptz;
     _days_until timestamptz;
+    _interval text;
+    _width interval;
+    _finer text;
 begin
     if not pg_try_advisory_xact_lock(7455000001) then
         return null;
@@ -39,46 +42,30 @@ begin
         return 0;
     end if;
 
-    insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,
-                         first_time, first_seq, last_time, last_seq)
-    select t.symbol, '15m', f.*
-    from unnest(_symbols, _hours) t (symbol, hour)
-    cross join lateral (
-        select time_bucket('15 minutes', c.bucket),
-               first(c.open, c.bucket), max(c.high), min(c.low), last(c.close, c.bucket),
-               sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
-               min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
-        from candles c
-        where c.symbol = t.symbol and c.interval = '1m'
-          and c.bucket >= t.hour and c.bucket < t.hour + interval '1 hour'
-          and c.bucket >= _first and c.bucket < _until
-        group by 1
-    ) f
-    on conflict (symbol, interval, bucket) do update set
-        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        volume = excluded.volume, turnover = excluded.turnover, trades = excluded.trades,
-        first_time = excluded.first_time, first_seq = excluded.first_seq,
-        last_time = excluded.last_time, last_seq = excluded.last_seq;
-
-    insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,
-                         first_time, first_seq, last_time, last_seq)
-    select t.symbol, '1h', t.hour, f.*
-    from unnest(_symbols, _hours) t (symbol, hour)
-    cross join lateral (
-        select first(c.open, c.bucket), max(c.high), min(c.low), last(c.close, c.bucket),
-               sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
-               min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
-        from candles c
-        where c.symbol = t.symbol and c.interval = '15m'
-          and c.bucket >= t.hour and c.bucket < t.hour + interval '1 hour'
-          and c.bucket >= _first and c.bucket < _until
-        having count(*) > 0
-    ) f
-    on conflict (symbol, interval, bucket) do update set
-        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        volume = excluded.volume, turnover = excluded.turnover, trades = excluded.trades,
-        first_time = excluded.first_time, first_seq = excluded.first_seq,
-        last_time = excluded.last_time, last_seq = excluded.last_seq;
+    for _interval, _width, _finer in
+        values ('5m', interval '5 minutes', '1m'), ('15m', interval '15 minutes', '5m'), ('1h', interval '1 hour', '15m')
+    loop
+        insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,
+                             first_time, first_seq, last_time, last_seq)
+        select t.symbol, _interval, f.*
+        from unnest(_symbols, _hours) t (symbol, hour)
+        cross join lateral (
+            select time_bucket(_width, c.bucket),
+                   first(c.open, c.bucket), max(c.high), min(c.low), last(c.close, c.bucket),
+                   sum(c.volume), sum(c.turnover), sum(c.trades)::bigint,
+                   min(c.first_time), first(c.first_seq, c.bucket), max(c.last_time), last(c.last_seq, c.bucket)
+            from candles c
+            where c.symbol = t.symbol and c.interval = _finer
+              and c.bucket >= t.hour and c.bucket < t.hour + interval '1 hour'
+              and c.bucket >= _first and c.bucket < _until
+            group by 1
+        ) f
+        on conflict (symbol, interval, bucket) do update set
+            open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+            volume = excluded.volume, turnover = excluded.turnover, trades = excluded.trades,
+            first_time = excluded.first_time, first_seq = excluded.first_seq,
+            last_time = excluded.last_time, last_seq = excluded.last_seq;
+    end loop;
 
     -- A day of a whole-hour zone folds from its hours, any other from its minutes.
     insert into candles (symbol, interval, bucket, open, high, low, close, volume, turnover, trades,

@@ -166,7 +166,10 @@ async def test_candles_at_an_instant_know_no_later_tick(
         await connection.close()
 
 
-async def test_windows_that_begin_and_end_within_an_hour_that_is_not_built(tickdeck_db: str) -> None:
+@pytest.mark.parametrize("interval", ["5m", "15m"])
+async def test_windows_that_begin_and_end_within_an_hour_that_is_not_built(
+    tickdeck_db: str, interval: Interval
+) -> None:
     start = utc("2024-03-01T10:00")
     ticks = [Tick(start + n * MINUTE, n, 100 + n % 7, 1) for n in range(180)]
     late = [Tick(start + n * MINUTE + 1, n, 90 + n % 50, 1) for n in (20, 55, 100)]
@@ -179,13 +182,13 @@ async def test_windows_that_begin_and_end_within_an_hour_that_is_not_built(tickd
         await store(connection, "A", late)
         for at in ats:
             past = [tick for tick in ticks + late if (tick.time_us, tick.seq) <= at]
-            wanted = [same(candle) for candle in fold(past, "15m", ZoneInfo("UTC"))]
+            wanted = [same(candle) for candle in fold(past, interval, ZoneInfo("UTC"))]
             for first, last, limit in product(quarters, quarters, (1, 50)):
                 window = [candle for candle in wanted if first <= candle.time_us < last][-limit:]
                 asked = {"start_us": first, "end_us": last, "limit": limit}
-                assert await read_candles_at(connection, "A", "15m", at=at, **asked) == window
+                assert await read_candles_at(connection, "A", interval, at=at, **asked) == window
                 if at == ats[-1]:
-                    assert await read_candles(connection, "A", "15m", **asked) == window
+                    assert await read_candles(connection, "A", interval, **asked) == window
     finally:
         await connection.close()
 

@@ -125,8 +125,8 @@ def test_the_builder_there_and_back(tickdeck_db: str) -> None:
         assert connection.execute("select tickdeck_build_candles_v1(5)").fetchall() == [(1,)]
 
 
-def test_quarters_there_and_back_with_data_in_place(tickdeck_db: str) -> None:
-    """Below 0004 nothing knows of 15m; on the way up what is built already is built again with them."""
+def test_built_intervals_there_and_back_with_data_in_place(tickdeck_db: str) -> None:
+    """Below 0004 nothing knows of 5m and 15m; on the way up what is built already is built again with them."""
     built = "select interval, count(*) from candles where interval <> '1m' group by 1 order by 1"
     with psycopg.connect(tickdeck_db) as connection:
         connection.execute(
@@ -134,14 +134,14 @@ def test_quarters_there_and_back_with_data_in_place(tickdeck_db: str) -> None:
             " select t, 'SPY', 5 from generate_series('2026-01-01 10:00+00'::timestamptz, '2026-01-01 12:59+00', '1 min') t"
         )
         connection.execute("select tickdeck_build_candles_v1(2)")
-    assert rows(tickdeck_db, built) == [("15m", 8), ("1d", 1), ("1h", 2)]
+    assert rows(tickdeck_db, built) == [("15m", 8), ("1d", 1), ("1h", 2), ("5m", 24)]
     downgrade(tickdeck_db, "0003")
     assert rows(tickdeck_db, built) == [("1d", 1), ("1h", 2)]
     assert rows(tickdeck_db, "select tickdeck_build_candles_v1(5)") == [(1,)]
     assert rows(tickdeck_db, built) == [("1d", 1), ("1h", 3)]
     upgrade(tickdeck_db)
     assert rows(tickdeck_db, "select tickdeck_build_candles_v1(5)") == [(3,)]
-    assert rows(tickdeck_db, built) == [("15m", 12), ("1d", 1), ("1h", 3)]
+    assert rows(tickdeck_db, built) == [("15m", 12), ("1d", 1), ("1h", 3), ("5m", 36)]
     assert rows(tickdeck_db, "select * from stale_hours") == []
 
 

@@ -72,8 +72,8 @@ async def test_what_a_turn_reads_does_not_grow_with_what_is_stored(owner: asyncp
         read = await rows_read(owner) - before
     hours = await owner.fetch("select symbol, bucket from candles where interval = '1h'")
     assert len(hours) == 12
-    # Six minutes an hour, and at the most the 24 hours of each of its days: an hour that is built may be on two.
-    assert 12 * 6 <= read <= 12 * (6 + 2 * 24)
+    # Of each hour six minutes, as many of 5 and four of 15; and at the most the 24 hours of its one or two days.
+    assert 12 * 16 <= read <= 12 * (16 + 2 * 24)
 
 
 async def rows_read(owner: asyncpg.Connection) -> int:
@@ -138,7 +138,7 @@ async def test_building_beside_writers_leaves_every_interval_right(
     assert await read_quotes(pool) == quotes
 
 
-@pytest.mark.parametrize("interval", ["1m", "15m", "1h", "1d"])
+@pytest.mark.parametrize("interval", ["1m", "5m", "15m", "1h", "1d"])
 async def test_verify_names_the_candles_that_are_wrong(
     pool: Pool, owner: asyncpg.Connection, interval: str
 ) -> None:

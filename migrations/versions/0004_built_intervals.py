@@ -1,4 +1,4 @@
-"""15m candles are built and kept, as those of an hour: a chart of them folded 7,500 minutes.
+"""5m and 15m candles are built and kept, as those of an hour: a chart of 15m folded 7,500 minutes.
 
 Revision ID: 0004
 Revises: 0003
@@ -13,7 +13,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    run_sql("0004_quarters")
+    run_sql("0004_intervals")
     run_sql("0004_build")
 
 
