@@ -7,7 +7,7 @@ minute candles fold from just the ticks that they need.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from db.errors import MarketDataError
 from db.fine_candles import WINDOW_US, fold_ticks, read_fine, read_minutes
@@ -25,9 +25,6 @@ from db.reading import (
     reading,
 )
 from db.statements import statement
-
-_CALENDAR_TIME: Final = (5.5, 1.5)
-"""How much of it a candle, and a day's, takes on an exchange that opens for 6.5 hours on 252 days a year."""
 
 
 async def read_candles(
@@ -145,7 +142,8 @@ async def _read(
             connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
         )
 
-    span_us = max(WINDOW_US, round(limit * width_us * _CALENDAR_TIME[interval == "1d"]))
+    # An exchange that opens for 6.5 hours on 252 days a year takes about so long for its candles.
+    span_us = max(WINDOW_US, round(limit * width_us * (1.5 if interval == "1d" else 5.5)))
     rows = await read_back(
         connection, symbol, low, high, span_us=span_us, width_us=width_us, limit=limit, read=read
     )

@@ -1,5 +1,5 @@
--- The newest $5 candles of symbol $1 and interval $8, of width $9 (a divisor of the hour), that start in [$2, $3), from the
--- minutes before $4 only, newest first.
+-- The newest $5 candles of symbol $1 and interval $8, of width $9 (a divisor of the hour), that start in [$2, $3), from
+-- the minutes before $4 only, newest first.
 -- Those of an hour in stale_hours, and of the hour that $4 cuts, fold from its minutes, which are all in [$6, $7) (see
 -- stale_span); the others are kept.
 with stale as materialized (

@@ -1,5 +1,5 @@
--- The first $3 candles of 5 and 15 minutes and of an hour in [$1, $2) that are neither of a stale hour nor what their minutes
--- fold to, with both.
+-- The first $3 candles of 5 and 15 minutes and of an hour in [$1, $2) that are neither of a stale hour nor what their
+-- minutes fold to, with both.
 with folded as (
     select symbol, width.interval, time_bucket(width.each, bucket) as bucket,
            first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
@@ -7,7 +7,9 @@ with folded as (
            min(first_time) as first_time, first(first_seq, bucket) as first_seq,
            max(last_time) as last_time, last(last_seq, bucket) as last_seq
     from candles c
-    cross join (values ('5m', interval '5 minutes'), ('15m', interval '15 minutes'), ('1h', interval '1 hour')) width (interval, each)
+    cross join (
+        values ('5m', interval '5 minutes'), ('15m', interval '15 minutes'), ('1h', interval '1 hour')
+    ) width (interval, each)
     where c.interval = '1m' and bucket >= $1 and bucket < $2
     group by 1, 2, 3
 ), kept as (
