@@ -134,13 +134,16 @@ async def _read(
         return await read_minutes(connection, symbol, low, high, limit)
 
     async def read(start_us: int) -> Sequence[Any]:
+        which: tuple[Any, ...] = ()
         if interval == "1d":
-            return await _built(connection, "candles_1d", symbol, start_us, high, cut_us, limit)
-        first_us, last_us = ceil_us(start_us, width_us), ceil_us(high, width_us)
-        width = from_us(width_us) - from_us(0)
-        return await _built(
-            connection, "candles_built", symbol, first_us, last_us, cut_us, limit, interval, width
-        )
+            name, first_us, last_us = "candles_1d", start_us, high
+        else:
+            name, first_us, last_us = "candles_built", ceil_us(start_us, width_us), ceil_us(high, width_us)
+            which = (interval, from_us(width_us) - from_us(0))
+        asked = (symbol, from_us(first_us), from_us(last_us), from_us(cut_us))
+        span = await connection.fetchrow(statement("stale_span"), *asked)
+        rows: Sequence[Any] = await connection.fetch(statement(name), *asked, limit, *span, *which)
+        return rows
 
     # An exchange that opens for 6.5 hours on 252 days a year takes about so long for its candles.
     span_us = max(WINDOW_US, round(limit * width_us * (1.5 if interval == "1d" else 5.5)))
@@ -148,23 +151,6 @@ async def _read(
         connection, symbol, low, high, span_us=span_us, width_us=width_us, limit=limit, read=read
     )
     return [Candle(*row) for row in reversed(rows)]
-
-
-async def _built(
-    connection: Connection,
-    name: str,
-    symbol: str,
-    start_us: int,
-    end_us: int,
-    cut_us: int,
-    limit: int,
-    *which: Any,
-) -> Sequence[Any]:
-    """The rows of the statement `name`, which folds what of its candles is not built."""
-    asked = (symbol, from_us(start_us), from_us(end_us), from_us(cut_us))
-    span = await connection.fetchrow(statement("stale_span"), *asked)
-    rows: Sequence[Any] = await connection.fetch(statement(name), *asked, limit, *span, *which)
-    return rows
 
 
 async def _bucket_start(connection: Connection, symbol: str, interval: Interval, time_us: int) -> int:

@@ -127,7 +127,7 @@ def _data(data: dict[str, Any], facts: dict[str, Any], settings: DatabaseSetting
         "mind" if waiting else "ok",
         f"{waiting} hours older than a day wait to be built; a running dashboard builds them"
         if waiting
-        else "hours and days are built",
+        else "no hour older than a day waits to be built",
     )
     kept = settings.keep_ticks_days
     yield Finding(

@@ -27,7 +27,10 @@ MAX_SEQ: Final = 2**63 - 1
 
 @asynccontextmanager
 async def reading(source: PoolOrConnection) -> AsyncIterator[Connection]:
-    """A connection whose reads all see one moment; the caller's own transaction where it has one already."""
+    """A connection whose reads all see one moment; the caller's own transaction where it has one already.
+
+    Of what was committed in that very moment a chunk that is new may be missing (`db.pool.snapshot` waits for it).
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(translate())
         connection: Connection

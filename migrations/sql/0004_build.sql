@@ -1,5 +1,5 @@
--- Builds the 5m, 15m, 1h and 1d candles of up to _most stale hours that are over, oldest first; returns how many it took
--- (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
+-- Builds the candles of more than a minute of up to _most stale hours that are over, oldest first; returns how many it
+-- took (0: nothing to do, null: writers were in the way, try again).  Runs alone against the writers' shared lock, so
 -- call it with a small _most and a lock_timeout.
 --
 -- What it reads grows with _most and with nothing else: each hour and each day is an index scan of its own (hence
