@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from db.embedded.apt import PrivateApt
-from db.errors import TickdeckError
+from tickdeck.db.embedded.apt import PrivateApt
+from tickdeck.db.errors import TickdeckError
 
 
 def unpack(packages: Sequence[str], folder: Path) -> None:

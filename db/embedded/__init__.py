@@ -1,11 +1,20 @@
 """A real TimescaleDB without root, Docker or an installation: see docs/embedded-database.md.
 
-Standard library only: `python3 -m db.embedded install` runs before anything else is installed.
+Standard library only: `python3 -m tickdeck.db.embedded install` runs before anything else is installed.
 """
 
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.paths import DATA_DIR_ENV, default_data_dir
-from db.embedded.server import EmbeddedServer
-from db.embedded.status import Progress, Status
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.lock import taken
+from tickdeck.db.embedded.paths import DATA_DIR_ENV, default_data_dir
+from tickdeck.db.embedded.server import EmbeddedServer
+from tickdeck.db.embedded.status import Progress, Status
 
-__all__ = ["DATA_DIR_ENV", "EmbeddedServer", "EmbeddedUnavailable", "Progress", "Status", "default_data_dir"]
+__all__ = [
+    "DATA_DIR_ENV",
+    "EmbeddedServer",
+    "EmbeddedUnavailable",
+    "Progress",
+    "Status",
+    "default_data_dir",
+    "taken",
+]

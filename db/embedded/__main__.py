@@ -1,16 +1,16 @@
-"""`python3 -m db.embedded install|up|down|status`: the embedded database before anything is installed."""
+"""`python3 -m tickdeck.db.embedded install|up|down|status`: the embedded database before anything is installed."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from db.embedded.server import EmbeddedServer
-from db.errors import TickdeckError
+from tickdeck.db.embedded.server import EmbeddedServer
+from tickdeck.db.errors import TickdeckError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m db.embedded", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m tickdeck.db.embedded", description=__doc__)
     parser.add_argument("command", choices=["install", "up", "down", "status"])
     command = parser.parse_args().command
     server = EmbeddedServer(progress=_Line())

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.paths import is_root
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.paths import is_root
 
 _UNPRIVILEGED = ("postgres", "nobody", "daemon")
 

@@ -7,16 +7,18 @@ Debian's archive keys and every package against its index.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
-from collections.abc import Sequence
+import select
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from db.embedded.apt_process import Percent, run_apt
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.mirrors import SUITE, debian_mirrors
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.mirrors import SUITE, debian_mirrors
 
 ROOT_PACKAGE = "postgresql-17-timescaledb"
 
@@ -94,7 +96,8 @@ class PrivateApt:
             (root / folder).mkdir(parents=True, exist_ok=True)
         (root / "status").write_bytes(b"")
         self._configuration = root / "apt.conf"
-        self._configuration.write_text(_CONFIGURATION.format(root=root, architecture=self._architecture))
+        text = _CONFIGURATION.format(root=root, architecture=self._architecture)
+        self._configuration.write_bytes(os.fsencode(text))
         self._error = ""
 
     def update(self, percent: Percent) -> None:
@@ -180,3 +183,46 @@ def _whole(path: Path, digest: str) -> bool:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+Percent = Callable[[float], None]
+"""Told 0.0 to 100.0 while apt-get fetches."""
+
+_STATUS = re.compile(rb"dlstatus:\d+:([\d.]+):")  # dlstatus:12:34.5000:Retrieving file 12 of 39
+
+
+def run_apt(*arguments: str, percent: Percent | None = None, cwd: Path | None = None) -> str:
+    """Run apt-get in English and return all that it printed."""
+    status_read, status_write = os.pipe()
+    with os.fdopen(status_read, "rb", buffering=0) as status:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+                ["apt-get", "-q", "-o", f"APT::Status-Fd={status_write}", *arguments],  # noqa: S607 - as the user has it
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[status_write],
+                cwd=cwd,
+                env={**os.environ, "LC_ALL": "C", "LANGUAGE": "C"},
+            )
+        finally:
+            os.close(status_write)
+        with process:
+            return _follow(process, status.fileno(), percent)
+
+
+def _follow(process: subprocess.Popen[bytes], status: int, percent: Percent | None) -> str:
+    """Read both pipes until they close, so that neither can fill up and hold apt-get."""
+    assert process.stdout is not None  # noqa: S101 - opened with stdout=PIPE
+    output = bytearray()
+    open_files = {process.stdout.fileno(), status}
+    while open_files:
+        for file in select.select(list(open_files), [], [])[0]:
+            data = os.read(file, 65536)
+            if not data:
+                open_files.discard(file)
+            elif file != status:
+                output += data
+            elif percent and (seen := _STATUS.findall(data)):
+                percent(float(seen[-1]))
+    return output.decode(errors="replace")

@@ -9,3 +9,8 @@ SELECT CASE
 END
 FROM pg_available_extensions
 WHERE name = 'timescaledb' AND installed_version IS DISTINCT FROM default_version \gexec
+-- Whoever may enter the socket's folder may log in as any of these; what Tickdeck itself does, it does as one of them.
+SELECT format(CASE WHEN r.rolname IS NULL THEN 'CREATE ROLE %I LOGIN' ELSE 'ALTER ROLE %I LOGIN' END, name)
+FROM unnest(ARRAY['tickdeck_reader', 'tickdeck_writer', 'tickdeck_settings']) name
+LEFT JOIN pg_roles r ON r.rolname = name
+WHERE r.rolcanlogin IS NOT TRUE \gexec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.errors import TickdeckError
+from tickdeck.db.errors import TickdeckError
 
 
 class EmbeddedUnavailable(TickdeckError):  # noqa: N818 - reads as what it is where it is caught

@@ -6,14 +6,14 @@ import platform
 import shutil
 from pathlib import Path
 
-from db.embedded import prefix, zoneinfo
-from db.embedded.apt import TZDATA, PrivateApt
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.lock import exclusive
-from db.embedded.mirrors import SUITE
-from db.embedded.paths import program_sources
-from db.embedded.prefix import Programs
-from db.embedded.status import Progress
+from tickdeck.db.embedded import prefix, zoneinfo
+from tickdeck.db.embedded.apt import TZDATA, PrivateApt
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.lock import exclusive
+from tickdeck.db.embedded.mirrors import SUITE
+from tickdeck.db.embedded.paths import program_sources
+from tickdeck.db.embedded.prefix import Programs
+from tickdeck.db.embedded.status import Progress
 
 _RECIPE = (
     1  # raised when what is unpacked, or how, changes: old programs are then left alone and new ones made

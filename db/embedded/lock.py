@@ -26,6 +26,20 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def taken(path: Path) -> Iterator[bool]:
+    """Hold `path` locked if nobody else has it; yields whether that is so.  As `exclusive` otherwise."""
+    import fcntl  # noqa: PLC0415
+
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 class Shared:
     """`path` locked together with whoever else has it so, until `leave`; goes with the process as well."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
 
 SUITE = "trixie"
 

@@ -14,6 +14,8 @@ _ROOT_DATA = Path("/var/lib/tickdeck")
 _ROOT_CACHE = Path("/var/cache/tickdeck")
 
 SOCKET_NAME = ".s.PGSQL.5432"
+LOGINS_MARK = "tickdeck.logins"
+"""A file beside the socket of a server whose roles may log in themselves."""
 _SOCKET_PATH_LIMIT = 107  # bytes of sockaddr_un.sun_path without its closing NUL
 
 
@@ -62,8 +64,12 @@ def socket_dir(data_dir: Path) -> Path:
 
 
 def _usable(folder: Path) -> bool:
-    # libpq takes a comma for the end of a host.
-    return "," not in str(folder) and len(os.fsencode(folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT
+    # libpq takes a comma for the end of a host; in the locale C a driver cannot name a socket with an umlaut.
+    return (
+        "," not in str(folder)
+        and str(folder).isascii()
+        and len(os.fsencode(folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT
+    )
 
 
 def _open_to_others(folder: Path) -> bool:

@@ -12,15 +12,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from db.embedded.account import Account
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.paths import SOCKET_NAME
+from tickdeck.db.embedded.account import Account
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.paths import SOCKET_NAME
 
 _PID_FILE = "postmaster.pid"
 _NO_PROCESS = 9_999_999  # above the highest pid Linux can give (2**22)
 _START_S = 600.0  # recovery after a crash may have to read all of max_wal_size
 _STOP_S = 120.0
 _STUCK_S = 20.0  # how long the orphans of a killed server may hold its memory
+
+_LAST_WORDS = 1_000  # bytes
+_ENDS = ("PANIC:", "shutdown request", "terminated by signal", "data directory")
+
+# What a server says where its files are not what it left.
+_DAMAGE = (
+    "not a valid data directory", "invalid checkpoint", "could not locate", "pg_control", "not a database directory",
+    "incorrect checksum", "invalid primary checkpoint", "corrupt", "could not open directory", "could not open file",
+    "could not read file", "incompatible with server", "invalid data in file",
+)  # fmt: skip
 
 # What a server says when the remains of a killed one are in its way: worth another try.
 _REMAINS = ("lock file", "shared memory block")
@@ -43,7 +53,7 @@ class Running:
 def running(data: Path) -> Running | None:
     """The server that serves `data` now; a stale pid file, a zombie or a reused pid is none."""
     try:
-        lines = (data / _PID_FILE).read_text().splitlines()
+        lines = os.fsdecode((data / _PID_FILE).read_bytes()).splitlines()
         pid = int(lines[0])
     except (OSError, ValueError, IndexError):
         return None
@@ -81,12 +91,27 @@ def start(data: Path, socket_dir: Path, log: Path, arguments: Sequence[str], acc
             return server
         fatal = _last_words(log, offset)
         if time.monotonic() > deadline or not any(remain in fatal for remain in _REMAINS):
-            raise EmbeddedUnavailable(f"its server did not start: {fatal} (log: {log})")
+            raise EmbeddedUnavailable(f"its server did not start: {fatal} (log: {log}){way_out(fatal, data)}")
 
 
-def stop(server: Running, data: Path) -> None:
-    """Stop `server`, connections and all, and wait until it is gone; all that was committed is on disk."""
-    for how in (signal.SIGINT, signal.SIGQUIT):  # "fast", then, where that hangs, "immediate"
+def way_out(said: str, data: Path) -> str:
+    """What to do about what PostgreSQL said, to be put behind it; empty where nothing better is known."""
+    if "No space left" in said:
+        return f"; the disk of {data} is full: make room on it"
+    if "Read-only file system" in said or "Permission denied" in said:
+        return f"; {data} cannot be written: mend that, or name another folder in TICKDECK_DATA_DIR"
+    if any(word in said for word in _DAMAGE):
+        return f"; {data} is damaged: put a copy of it back, or move it away to begin with an empty database"
+    return ""
+
+
+def stop(server: Running, data: Path, *, at_once: bool = False) -> None:
+    """Stop `server`, connections and all, and wait until it is gone; all that was committed is on disk.
+
+    `at_once`: without the orderly end that a damaged one never comes to; its next start recovers as after a crash.
+    """
+    # "fast", then, where that hangs, "immediate"
+    for how in (signal.SIGQUIT,) if at_once else (signal.SIGINT, signal.SIGQUIT):
         try:
             os.kill(server.pid, how)
         except ProcessLookupError:
@@ -128,9 +153,9 @@ def _clear_remains(data: Path, socket_dir: Path) -> None:
     pid_file = data / _PID_FILE
     if pid_file.exists():
         _end_orphans(data)
-        _pid, _, rest = pid_file.read_text().partition("\n")
+        _pid, _, rest = pid_file.read_bytes().partition(b"\n")
         if rest:
-            pid_file.write_text(f"{_NO_PROCESS}\n{rest}")
+            pid_file.write_bytes(b"%d\n%b" % (_NO_PROCESS, rest))
         else:  # the machine went down while it was being written: no server got as far as having backends
             pid_file.unlink()
     for name in (f"{SOCKET_NAME}.lock", SOCKET_NAME):
@@ -148,6 +173,26 @@ def _end_orphans(data: Path) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _until(lambda: not any(map(_alive, orphans)), _STUCK_S)
+
+
+def why_ended(log: Path) -> str:
+    """What a server that ended unasked said at its end, as far as `log` tells."""
+    try:
+        text = log.read_bytes()[-_LAST_WORDS:]
+    except OSError as exc:
+        return f"its log cannot be read: {exc.strerror}"
+    lines = [
+        line for line in text.decode(errors="replace").splitlines() if any(word in line for word in _ENDS)
+    ]
+    return lines[-1] if lines else "its log does not say why, as where it is killed"
+
+
+def why_failed(log: Path) -> str:
+    """The last thing in `log` that tells of damage, else the last failure."""
+    text = log.read_bytes()[-20 * _LAST_WORDS :].decode(errors="replace")
+    fatal = [line for line in text.splitlines() if "FATAL:" in line or "PANIC:" in line or "ERROR:" in line]
+    damage = [line for line in fatal if any(word in line for word in _DAMAGE)]
+    return (damage or fatal or ["nothing"])[-1]
 
 
 def _last_words(log: Path, offset: int) -> str:

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.embedded import zoneinfo
-from db.embedded.apt import ROOT_PACKAGE, Archive
-from db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded import zoneinfo
+from tickdeck.db.embedded.apt import ROOT_PACKAGE, Archive
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
 
 _BIN = Path("usr/lib/postgresql/17/bin")
 _PROGRAMS = _BIN.with_name("libexec")
@@ -106,7 +106,8 @@ def _unpack(archive: Archive, part: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own arguments, no shell
         ["dpkg-deb", "-x", archive.path, part],  # noqa: S607 - as the user has it
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -136,7 +137,11 @@ def _wrap_programs(part: Path) -> None:
 def _server_version(part: Path) -> str:
     """What `postgres --version` says ("17.6"): the proof that the programs run on this machine."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [part / _BIN / "postgres", "--version"], capture_output=True, text=True, check=False
+        [part / _BIN / "postgres", "--version"],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     words = done.stdout.split()
     if done.returncode or len(words) < 3:

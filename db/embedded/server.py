@@ -8,14 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from db.embedded import cluster, postmaster
-from db.embedded.account import Account, server_account
-from db.embedded.errors import EmbeddedUnavailable
-from db.embedded.install import find_programs, install
-from db.embedded.lock import Shared, exclusive
-from db.embedded.paths import default_cache_dir, default_data_dir, socket_dir
-from db.embedded.prefix import Programs
-from db.embedded.status import Progress, Status, silent
+from tickdeck.db.embedded import cluster, postmaster
+from tickdeck.db.embedded.account import Account, server_account
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.install import find_programs, install
+from tickdeck.db.embedded.lock import Shared, exclusive
+from tickdeck.db.embedded.paths import LOGINS_MARK, default_cache_dir, default_data_dir, socket_dir
+from tickdeck.db.embedded.prefix import Programs
+from tickdeck.db.embedded.status import Progress, Status, silent
+from tickdeck.db.embedded.watch import Watch
 
 _LOG_LIMIT = 10 * 2**20
 
@@ -25,8 +26,8 @@ class EmbeddedServer:
 
     `durable=False` is for servers that tests throw away: a committed tick survives a killed process but not a
     machine that goes down.  `cache_dir` is where programs are put, by default beside everything of this user.
-    As a context manager it has the server up for its block: whoever leaves the last such block, in any process,
-    stops it, unless somebody has called `up` meanwhile.
+    As a context manager it has the server up for its block, and starts it again where it ends unasked (by anything but
+    `down`): whoever leaves the last such block, in any process, stops it, unless somebody has called `up` meanwhile.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class EmbeddedServer:
         """Whether it was we who started the server, not another process before us."""
         self._progress: Progress = progress or silent
         self._using: Shared | None = None
+        self._watch: Watch | None = None
         self._data = self.data_dir / "postgresql-17"
         self._made = self.data_dir / "database.made"
         self._kept = self.data_dir / "server.kept"
+        self._told_down = self.data_dir / "server.down"
         self._log = self.data_dir / "postgresql.log"
 
     @property
@@ -55,9 +58,7 @@ class EmbeddedServer:
         """The database's address for libpq, psycopg and asyncpg, whether or not it is up."""
         server = postmaster.running(self._data)
         folder = server.socket_dir if server and server.ready else socket_dir(self.data_dir)
-        return (
-            f"postgresql://{cluster.USER}@/{cluster.DATABASE}?host={quote(str(folder))}&port={cluster.PORT}"
-        )
+        return f"postgresql://{cluster.USER}@/{cluster.DATABASE}?host={quote(os.fsencode(folder))}&port={cluster.PORT}"
 
     def install(self) -> None:
         """Get the programs, if they are not there; raise `EmbeddedUnavailable`."""
@@ -92,11 +93,14 @@ class EmbeddedServer:
     def down(self) -> bool:
         """Stop the server, whoever started it, and say whether it was running."""
         if postmaster.running(self._data) is None:
+            if self._data.exists():  # whoever tries to start it gives up
+                self._told_down.touch()
             return False
         with self._locked():
             server = postmaster.running(self._data)
             if server:
-                postmaster.stop(server, self._data)
+                self._told_down.touch()  # first: whoever uses it must not take it for dead
+                self._stop(server)
         self.started_here = False
         return server is not None
 
@@ -127,15 +131,42 @@ class EmbeddedServer:
         except OSError as exc:
             raise EmbeddedUnavailable(f"{exc.strerror or exc}: {exc.filename or self.data_dir}") from exc
         try:
-            return self._up()
+            url = self._up()
         except BaseException:
             self._leave()
             raise
+        self._watch = Watch(
+            is_missing=self._is_missing,
+            why_ended=lambda: postmaster.why_ended(self._log),
+            start_again=self._start_again,
+        )
+        return url
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         self._leave()
+
+    def _is_missing(self) -> bool:
+        """Whether nothing serves the data folder, or nobody can get at what does, and nobody has told it to be so."""
+        server = postmaster.running(self._data)
+        gone = server is None or (server.ready and not server.reachable)
+        return gone and not self._told_down.exists()
+
+    def _start_again(self) -> None:
+        """Start what ended; raise `EmbeddedUnavailable`.  Never a new database in the place of one that is gone."""
+        if not self._data.exists():
+            raise EmbeddedUnavailable(
+                f"its data folder {self._data} is gone: put it back, or stop this process and start it anew with an "
+                "empty database"
+            )
+        kept = self._kept.exists()
+        self._up()
+        if kept:
+            self._kept.touch()
 
     def _leave(self) -> None:
         """Stop the server where nobody else uses it."""
@@ -145,7 +176,7 @@ class EmbeddedServer:
         with self._locked():
             server = postmaster.running(self._data)
             if server and not self._kept.exists() and using.is_last():
-                postmaster.stop(server, self._data)
+                self._stop(server)
                 self.started_here = False
             using.leave()
 
@@ -156,10 +187,11 @@ class EmbeddedServer:
     def _start(self, programs: Programs, account: Account) -> None:
         server = postmaster.settled(self._data)
         if server and not server.reachable:
-            postmaster.stop(server, self._data)
+            self._stop(server)
             server = None
         if server is None:
             self._made.unlink(missing_ok=True)
+            self._told_down.unlink(missing_ok=True)
             self._kept.unlink(missing_ok=True)
             if not self._data.exists():
                 self._progress("creating the database", None)
@@ -171,8 +203,21 @@ class EmbeddedServer:
             command = cluster.server_command(programs, sockets)
             server = postmaster.start(self._data, sockets, self._log, command, account)
             self.started_here = True
-        cluster.create_database(programs, server.socket_dir)
+        try:
+            cluster.create_database(programs, server.socket_dir)
+        except EmbeddedUnavailable as exc:
+            # Damage that only shows to whoever connects: its processes die one after the other.
+            said = postmaster.why_failed(self._log)
+            self._stop(server, at_once=True)
+            raise EmbeddedUnavailable(
+                f"{exc.why}; its log: {said}{postmaster.way_out(said, self._data)}"
+            ) from exc
+        (server.socket_dir / LOGINS_MARK).touch()
         self._made.touch()
+
+    def _stop(self, server: postmaster.Running, *, at_once: bool = False) -> None:
+        postmaster.stop(server, self._data, at_once=at_once)
+        (server.socket_dir / LOGINS_MARK).unlink(missing_ok=True)  # nothing of ours stays in a shared folder
 
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive(

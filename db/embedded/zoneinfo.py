@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.errors import EmbeddedUnavailable
 
 _COMPILED = b"\0/usr/share/zoneinfo\0"
 _RELATIVE = b"\0./zoneinfo\0".ljust(len(_COMPILED), b"\0")
