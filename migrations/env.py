@@ -5,9 +5,9 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from db.config import DatabaseSettings
-from db.errors import ConfigurationError
-from db.migrate import MIGRATION_LOCK
+from tickdeck.db.config import DatabaseSettings
+from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.migrate import MIGRATION_LOCK, allow_migration
 
 
 def database_url() -> str:
@@ -26,6 +26,11 @@ def run() -> None:
         connection.execute(text("set lock_timeout = '10s'"))
         connection.commit()
         try:
+            # Here too, for whoever calls alembic itself.
+            allow_migration(
+                connection, beside_others=bool(context.config.attributes.get("beside_others", False))
+            )
+            connection.rollback()
             context.configure(connection=connection, transaction_per_migration=True)
             with context.begin_transaction():
                 context.run_migrations()

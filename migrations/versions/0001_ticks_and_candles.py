@@ -6,7 +6,7 @@ Revises:
 
 from __future__ import annotations
 
-from db.migrate import run_sql
+from tickdeck.db.migrate import run_sql
 
 revision = "0001"
 down_revision = None

@@ -6,7 +6,7 @@ Revises: 0003
 
 from __future__ import annotations
 
-from db.migrate import run_sql
+from tickdeck.db.migrate import run_sql
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,1 @@
+drop function tickdeck_time_limits_v1();

@@ -1,0 +1,1 @@
+drop schema tickdeck_known cascade;
