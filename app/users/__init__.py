@@ -1,0 +1,1 @@
+"""Who somebody is and what he may: users, sessions, tokens, and the one place that decides."""

@@ -1,0 +1,1 @@
+select tickdeck_audit_v1($1, $2, $3)

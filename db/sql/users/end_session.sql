@@ -1,0 +1,1 @@
+delete from user_sessions where token_hash = $1 returning way

@@ -1,0 +1,1 @@
+delete from user_sessions where owner_id = $1

@@ -1,0 +1,2 @@
+update users set issuer = $2, subject = $3 where lower(name) = lower($1)
+returning id

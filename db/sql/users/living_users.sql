@@ -1,0 +1,1 @@
+select id, role from users where id = any($1) and not disabled

@@ -1,0 +1,1 @@
+delete from api_tokens where owner_id = $1 and name = $2
