@@ -6,6 +6,8 @@ is one, the way out; the command line prints it without a traceback.
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class TickdeckError(Exception):
     """Root of all errors that a user can cause or mend."""
@@ -24,11 +26,18 @@ class DatabaseError(TickdeckError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """No connection could be made or it was lost; trying again may help."""
+    """No connection could be made, it was lost, or the server could not do it now: trying again may help.
+
+    No disk or memory left, a standby that only reads, and what took too long are of this kind.
+    """
 
 
 class SchemaError(DatabaseError):
     """The schema is missing, older or newer than this code, or the server cannot carry it."""
+
+
+class ForeignDatabaseError(SchemaError):
+    """The database holds other tables than Tickdeck's; nothing was written."""
 
 
 class UnknownSymbolError(TickdeckError):
@@ -37,3 +46,22 @@ class UnknownSymbolError(TickdeckError):
     def __init__(self, symbol: str) -> None:
         super().__init__(f"symbol {symbol!r} is unknown")
         self.symbol = symbol
+
+
+class FeedRunsError(TickdeckError):
+    """Another process runs the feed on this database."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the feed {name!r} runs on this database already, in another process: stop that one first, show what it "
+            "writes with `tickdeck run --no-feed --port 0`, or name another database in DATABASE_URL"
+        )
+
+
+MAX_EXCERPT: Final = 80
+
+
+def excerpt(value: object) -> str:
+    """Somebody's value as a complaint names it: short, whatever it is."""
+    text = repr(value)
+    return text if len(text) <= MAX_EXCERPT else text[:MAX_EXCERPT] + "…"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from db.connect import translate
-from db.messages import FeedState
-from db.pool import PoolOrConnection
-from db.statements import statement
+import orjson
+
+from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.messages import FeedState
+from tickdeck.db.session import PoolOrConnection, translate, writing
+from tickdeck.db.statements import statement
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
     """One feed as last heard of; `seen_at` and `started_at` by the server's clock, aware.
 
-    A feed that is `running` but was not seen for some seconds has died without saying so.
+    A feed that is `running` but was not seen for some seconds has died without saying so.  `fault`: why it last failed.
+    `health`: what a live feed says of its source, as in `feeds.base.FeedHealth`.
+    `missing_gaps`: stretches that it could not fill.
     """
 
     name: str
@@ -27,6 +33,9 @@ class FeedRow:
     started_at: datetime
     seen_at: datetime
     silent_s: float
+    fault: str
+    health: Mapping[str, Any]
+    missing_gaps: int
 
 
 async def report_feed(
@@ -38,18 +47,51 @@ async def report_feed(
     detail: str = "",
     stored: int = 0,
     rejected: int = 0,
+    health: Mapping[str, Any] | None = None,
     starting: bool = False,
 ) -> None:
     """Store the feed's row (as a writer) and notify; call it at start, every few seconds, and at the end.
 
     `stored` and `rejected` count ticks since the start; `starting` sets the start to now.
     """
-    with translate(f"cannot report feed {name!r}"):
-        await pool.execute(statement("report_feed"), name, kind, state, detail, stored, rejected, starting)
+    async with writing(pool, f"cannot report feed {name!r}"):
+        await pool.execute(
+            statement("report_feed"), name, kind, state, detail, stored, rejected, starting,
+            orjson.dumps(health or {}).decode(),
+        )  # fmt: skip
 
 
 async def list_feeds(pool: PoolOrConnection) -> list[FeedRow]:
     """All feeds ever reported, the one seen last first."""
     with translate("cannot read the feeds"):
         rows = await pool.fetch(statement("list_feeds"))
-    return [FeedRow(**dict(row)) for row in rows]
+    return [FeedRow(**{**row, "health": orjson.loads(row["health"])}) for row in rows]
+
+
+async def wanted_symbols(pool: PoolOrConnection, name: str) -> list[str] | None:
+    """The symbols that are asked of a feed since it was started; None: those it was started with."""
+    with translate("cannot read what is asked of a feed"):
+        wanted = await pool.fetchval(statement("wanted_symbols"), name)
+    return None if wanted is None else list(wanted)
+
+
+async def forget_wanted_symbols(pool: PoolOrConnection, name: str) -> None:
+    """What was asked of an earlier run of the feed is over (as a writer)."""
+    async with writing(pool, f"cannot start feed {name!r} anew"):
+        await pool.execute(statement("forget_wanted_symbols"), name)
+
+
+async def want_symbols(
+    pool: PoolOrConnection, name: str, add: Sequence[str], remove: Sequence[str]
+) -> list[str]:
+    """Ask the feed `name` for symbols more or fewer (as a writer); return those it shall have.
+
+    Raises `ConfigurationError` where no such feed runs, or none would be left.
+    """
+    async with writing(pool, f"cannot ask feed {name!r} for symbols"):
+        row = await pool.fetchrow(statement("want_symbols"), name, list(add), list(remove))
+    if row is None:
+        raise ConfigurationError(f"feed {name!r} does not run, or takes no symbols while it runs")
+    if not row["wanted"]:
+        raise ConfigurationError(f"feed {name!r} would have no symbol left: stop it instead")
+    return list(row["wanted"])

@@ -3,40 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import lru_cache
 
-from db.connect import translate
-from db.pool import PoolOrConnection
-from db.statements import statement
+import structlog
 
+from tickdeck.db.errors import DatabaseError
+from tickdeck.db.market.buckets import is_known_zone, require_day_start
+from tickdeck.db.market.types import Instrument
+from tickdeck.db.session import Connection, PoolOrConnection, translate, writing
+from tickdeck.db.statements import statement
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """`exchange` is an ISO 10383 code such as XNYS (None: trades around the clock), `timezone` an IANA name whose
-    midnights divide the day candles, `currency` an ISO 4217 code, `price_decimals` how many the display shows.
-    """
-
-    symbol: str
-    name: str | None = None
-    exchange: str | None = None
-    timezone: str = "UTC"
-    currency: str | None = None
-    price_decimals: int = 2
+log = structlog.get_logger(__name__)
 
 
 async def list_instruments(pool: PoolOrConnection) -> list[Instrument]:
-    """All instruments, by symbol (byte order)."""
+    """All instruments, by symbol (byte order).
+
+    A stored time zone that is no IANA name is read as UTC, and said once in the log for each symbol and name.
+    """
     with translate("cannot read the instruments"):
         rows = await pool.fetch(statement("list_instruments"))
-    return [Instrument(**dict(row)) for row in rows]
+    return [_with_known_zone(Instrument(**dict(row))) for row in rows]
+
+
+async def days_of(connection: Connection, symbol: str) -> str:
+    """The day rule of `symbol` (see `Instrument.days`); UTC where it is unknown."""
+    row = await connection.fetchrow(statement("day_rule_of"), symbol)
+    if row is None:
+        return "UTC"
+    zone = row[0] if is_known_zone(row[0]) else "UTC"  # as `list_instruments` reads it
+    return Instrument(symbol, timezone=zone, day_start=row[1]).days
+
+
+async def venue_of(connection: Connection, symbol: str) -> tuple[str | None, str]:
+    """The exchange of `symbol`, None for around the clock, and its day rule as `days_of` has it."""
+    row = await connection.fetchrow(statement("venue_of"), symbol)
+    if row is None:
+        return None, "UTC"
+    exchange, zone, start = row
+    return exchange, Instrument(symbol, timezone=zone if is_known_zone(zone) else "UTC", day_start=start).days
 
 
 async def upsert_instruments(pool: PoolOrConnection, instruments: Sequence[Instrument]) -> None:
     """Store `instruments` (as a writer), replacing all that was known of those symbols.
 
-    A symbol whose time zone changes has its day candles built again.  Raises `DatabaseError` naming the rule
+    A symbol whose days change has its day candles built again.  Raises `DatabaseError` naming the rule
     that a field breaks, such as an unknown time zone; then none is stored.
     """
+    for each in instruments:
+        if not is_known_zone(each.timezone):
+            raise DatabaseError(
+                f"cannot store the instruments: {each.symbol}: time zone {each.timezone!r} is no IANA name"
+            )
+        require_day_start(each.day_start)
     columns = [[getattr(each, name) for each in instruments] for name in Instrument.__slots__]
-    with translate("cannot store the instruments"):
+    async with writing(pool, "cannot store the instruments"):
         await pool.execute(statement("upsert_instruments"), *columns)
+
+
+async def describe_instruments(pool: PoolOrConnection, found: Sequence[Instrument]) -> None:
+    """Store what an exchange says of its instruments (as a writer), as `upsert_instruments` does.
+
+    Days that somebody has set to start at another time than midnight stay as they are, with their zone.
+    """
+    known = {each.symbol: each for each in await list_instruments(pool)}
+    kept = []
+    for each in found:
+        before = known.get(each.symbol)
+        if before is not None and before.day_start != "00:00":
+            kept.append(replace(each, timezone=before.timezone, day_start=before.day_start))
+        else:
+            kept.append(each)
+    await upsert_instruments(pool, kept)
+
+
+def _with_known_zone(instrument: Instrument) -> Instrument:
+    if is_known_zone(instrument.timezone):
+        return instrument
+    _say_unknown_zone(instrument.symbol, instrument.timezone)
+    return replace(instrument, timezone="UTC")
+
+
+@lru_cache(maxsize=10_000)
+def _say_unknown_zone(symbol: str, zone: str) -> None:
+    log.warning("time_zone_unknown", symbol=symbol, timezone=zone, read_as="UTC")

@@ -5,44 +5,33 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from db.market import Candle, from_us
-from db.pool import Connection, PoolOrConnection
-from db.reading import DAY_US, EARLIEST_US, LATEST_US, MINUTE_US, floor_us, looking_back, reading
-from db.statements import statement
+from tickdeck.db.lookback import horizon_us, looking_back
+from tickdeck.db.market.types import (
+    DAY_US,
+    EARLIEST_US,
+    LATEST_US,
+    MINUTE_US,
+    Candle,
+    Quote,
+    floor_us,
+    from_us,
+)
+from tickdeck.db.session import Connection, PoolOrConnection, reading
+from tickdeck.db.statements import statement
 
 _RECENT_US: Final = 4 * DAY_US
 """Where most symbols' last ticks are looked for first: a long weekend."""
 _TOGETHER_US: Final = 7 * DAY_US
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The latest trading day of one symbol that has ticks; times in µs since the epoch (UTC).
+class _Last(NamedTuple):
+    """A tick that updated the last price."""
 
-    `last`, `bid` and `ask` are of the last tick, (last_us, last_seq); `bid` and `ask` are None where it had none.
-    `day_us` labels the day, midnight in the instrument's zone, as the 1d candle does; `open` … `trades` fold the
-    day's ticks, the first of which is (first_us, first_seq).  `previous_close` is the last price before that
-    day, None where there is none.
-    """
-
-    symbol: str
-    last: float
-    bid: float | None
-    ask: float | None
-    last_us: int
-    last_seq: int
-    day_us: int
-    open: float
-    high: float
-    low: float
-    volume: float
-    turnover: float
-    trades: int
-    first_us: int
-    first_seq: int
-    previous_close: float | None
+    price: float
+    time_us: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +48,37 @@ async def read_quotes(
 ) -> list[Quote]:
     """The quotes of `symbols` (None: of all) by symbol; symbols without ticks have none.
 
-    With `at` = (time_us, seq) as if there were no tick after that one: what a watchlist showed at that instant.
+    What is dated more than 5 minutes after now does not count.  With `at` = (time_us, seq) as if there were no tick after that one: what a watchlist showed at that instant.
     Raises `DatabaseError` and its kinds where the database fails.
     """
-    cut_us = LATEST_US if at is None else max(floor_us(at[0], MINUTE_US), EARLIEST_US)
+    cut_us = horizon_us() if at is None else max(floor_us(at[0], MINUTE_US), EARLIEST_US)
     async with reading(source) as connection:
         # One symbol's chunk is known when its statement is planned: choosing again at each would cost more.
         await connection.execute("set local timescaledb.enable_chunk_append = off")
         wanted = None if symbols is None else list(symbols)
         known = [row[0] for row in await connection.fetch(statement("quote_instruments"), wanted)]
         forming = {} if at is None else await _forming(connection, known, cut_us, at)
-        lasts = {symbol: (candle.last_us, candle.last_seq) for symbol, candle in forming.items()}
-        lasts |= await _last_closed(connection, set(known) - lasts.keys(), cut_us)
-        days = await _days(connection, lasts)
+        newest = {symbol: candle.time_us for symbol, candle in forming.items()}
+        newest |= await _newest_minutes(connection, set(known) - newest.keys(), cut_us)
+        days = await _days(connection, newest)
         candles = await _day_candles(connection, days, cut_us)
         for symbol, candle in forming.items():
             candles[symbol] = candle.merge(candles[symbol]) if symbol in candles else candle
-        previous = await _previous_closes(connection, days)
-        sides = await _sides(connection, lasts)
+        previous = await _previous_lasts(connection, days)
+        lasts = {
+            symbol: _Last(candle.close, candle.last_us, candle.last_seq)
+            for symbol, candle in candles.items()
+            if candle.priced
+        }
+        lasts = previous | lasts
+        sides = await _sides(connection, {symbol: (last.time_us, last.seq) for symbol, last in lasts.items()})
         await connection.execute("set local timescaledb.enable_chunk_append = on")
     return [
         _quote(
             symbol,
             candles[symbol],
             days[symbol].label_us,
+            lasts.get(symbol),
             sides.get(symbol, (None, None)),
             previous.get(symbol),
         )
@@ -91,11 +87,18 @@ async def read_quotes(
 
 
 def _quote(
-    symbol: str, day: Candle, day_us: int, sides: tuple[float | None, float | None], previous: float | None
+    symbol: str,
+    day: Candle,
+    day_us: int,
+    last: _Last | None,
+    sides: tuple[float | None, float | None],
+    previous: _Last | None,
 ) -> Quote:
+    price, last_us, last_seq = (None, None, None) if last is None else last
     return Quote(
-        symbol, day.close, *sides, day.last_us, day.last_seq, day_us, day.open, day.high, day.low,
-        day.volume, day.turnover, day.trades, day.first_us, day.first_seq, previous,
+        symbol, price, *sides, last_us, last_seq, day_us, day.open, day.high, day.low,
+        day.volume, day.turnover, day.trades, day.first_us, day.first_seq,
+        None if previous is None else previous.price,
     )  # fmt: skip
 
 
@@ -109,12 +112,10 @@ async def _forming(
     return {row[0]: Candle(cut_us, *row[1:]) for row in rows}
 
 
-async def _last_closed(
-    connection: Connection, symbols: Collection[str], cut_us: int
-) -> dict[str, tuple[int, int]]:
-    """(time_us, seq) of the last tick before the minute `cut_us` of each symbol."""
+async def _newest_minutes(connection: Connection, symbols: Collection[str], cut_us: int) -> dict[str, int]:
+    """The newest minute with ticks before the minute `cut_us` of each symbol."""
     missing = set(symbols)
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, int] = {}
     end_us = cut_us
     for start_us in looking_back(EARLIEST_US, cut_us, _RECENT_US):
         if not missing:
@@ -122,15 +123,15 @@ async def _last_closed(
         rows = await connection.fetch(
             statement("quote_latest"), sorted(missing), from_us(start_us), from_us(end_us)
         )
-        found |= {row[0]: (row[1], row[2]) for row in rows}
+        found |= {row[0]: row[1] for row in rows}
         missing -= found.keys()
         end_us = start_us
     return found
 
 
-async def _days(connection: Connection, lasts: Mapping[str, tuple[int, int]]) -> dict[str, _Day]:
-    moments = [from_us(time_us) for time_us, _ in lasts.values()]
-    rows = await connection.fetch(statement("days_of"), list(lasts), moments)
+async def _days(connection: Connection, newest: Mapping[str, int]) -> dict[str, _Day]:
+    moments = [from_us(time_us) for time_us in newest.values()]
+    rows = await connection.fetch(statement("days_of"), list(newest), moments)
     return {row[0]: _Day(row[1], row[2]) for row in rows}
 
 
@@ -151,9 +152,9 @@ async def _day_candles(connection: Connection, days: Mapping[str, _Day], cut_us:
     return candles
 
 
-async def _previous_closes(connection: Connection, days: Mapping[str, _Day]) -> dict[str, float]:
+async def _previous_lasts(connection: Connection, days: Mapping[str, _Day]) -> dict[str, _Last]:
     """The last price before the day of each symbol that has one."""
-    closes: dict[str, float] = {}
+    closes: dict[str, _Last] = {}
     for group in _together(days):
         missing = group
         end_us = max(days[symbol].first_us for symbol in group)
@@ -163,7 +164,7 @@ async def _previous_closes(connection: Connection, days: Mapping[str, _Day]) -> 
             rows = await connection.fetch(
                 statement("quote_previous"), missing, firsts, from_us(start_us), from_us(end_us)
             )
-            closes |= {row[0]: row[1] for row in rows}
+            closes |= {row[0]: _Last(*row[1:]) for row in rows}
             missing = [symbol for symbol in missing if symbol not in closes]
             end_us = start_us
             if not missing:

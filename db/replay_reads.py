@@ -11,14 +11,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from db.candles import read_candles, read_candles_at
-from db.errors import UnknownSymbolError
-from db.instruments import Instrument, list_instruments
-from db.market import Candle, TickBatch, from_us
-from db.pool import PoolOrConnection
-from db.reading import LATEST_US, MAX_SEQ, MINUTE_US, floor_us, reading
-from db.sessions import TradingCalendar
-from db.statements import statement
+from tickdeck.db.candles.read import read_candles, read_candles_at
+from tickdeck.db.errors import UnknownSymbolError
+from tickdeck.db.instruments import list_instruments
+from tickdeck.db.lookback import horizon_us
+from tickdeck.db.market.sessions import TradingCalendar
+from tickdeck.db.market.types import (
+    LATEST_US,
+    MAX_SEQ,
+    MINUTE_US,
+    Candle,
+    Instrument,
+    TickBatch,
+    floor_us,
+    from_us,
+)
+from tickdeck.db.session import PoolOrConnection, reading
+from tickdeck.db.statements import statement
+from tickdeck.db.ticks.read import newest_since
 
 MOST_DAYS = 20_000
 MOST_MINUTES = 25 * 60
@@ -49,7 +59,9 @@ async def read_ticks_before(
     minute_us = floor_us(time_us, MINUTE_US)
     async with reading(source) as connection:
         # The minutes' candles tell how far back so many ticks reach: only their chunks are looked into.
-        minutes = await read_candles(connection, symbol, "1m", end_us=time_us + 1, limit=limit + 1)
+        minutes = await read_candles(
+            connection, symbol, "1m", end_us=time_us + 1, limit=limit + 1, unpriced=True, imported=False
+        )
         start_us = minute_us
         missing = limit
         for candle in reversed(minutes):
@@ -64,15 +76,29 @@ async def read_ticks_before(
     return _batch(symbol, rows)
 
 
-async def previous_place(
-    source: PoolOrConnection, symbols: Sequence[str], before: tuple[int, int]
+async def place_before(
+    source: PoolOrConnection, symbols: Sequence[str], at: tuple[int, int], number: int, *, start_us: int
 ) -> tuple[int, int] | None:
-    """The place of the last tick of any of `symbols` before `before`; None where there is none."""
-    time_us, seq = before
-    upto = (time_us, seq - 1) if seq > -MAX_SEQ - 1 else (time_us - 1, MAX_SEQ)
+    """The `number`-th place of ticks of any of `symbols`, counted back from the last that is not after `at`.
+
+    Ticks of several symbols may share a place.  None where there are fewer since `start_us`.
+    """
+    time_us, seq = at
+    minute_us = max(start_us, floor_us(time_us, MINUTE_US))
     async with reading(source) as connection:
-        batches = [await read_ticks_before(connection, symbol, upto, 1) for symbol in symbols]
-    return max(((int(b.time_us[0]), int(b.seq[0])) for b in batches if len(b)), default=None)
+        # The minute in progress may hold ticks after `at` only: it does not count.
+        starts = await newest_since(connection, symbols, number, floor_us(start_us, MINUTE_US), minute_us)
+        sinces = [max(start_us, starts.get(symbol, minute_us)) for symbol in symbols]
+        row = await connection.fetchrow(
+            statement("replay_place_before"),
+            list(symbols),
+            [from_us(since) for since in sinces],
+            from_us(time_us),
+            seq,
+            from_us(min(sinces)),
+            number,
+        )
+    return None if row is None else (row[0], row[1])
 
 
 async def symbols_with_ticks(
@@ -86,10 +112,28 @@ async def symbols_with_ticks(
     return {row[0] for row in rows}
 
 
-async def stored_range(source: PoolOrConnection, symbols: Sequence[str]) -> tuple[int, int] | None:
-    """From when until when there are candles of any of `symbols`, to the minute; None where there are none."""
+async def known_moments(
+    source: PoolOrConnection, symbols: Sequence[str], after_us: int, end_us: int
+) -> list[int]:
+    """When in (after_us, end_us] something was said of ticks of `symbols` that were before then, in order."""
     async with reading(source) as connection:
-        row = await connection.fetchrow(statement("replay_stored_range"), list(symbols))
+        rows = await connection.fetch(
+            statement("known_moments"), list(symbols), from_us(after_us), from_us(min(end_us, LATEST_US))
+        )
+    return [row[0] for row in rows]
+
+
+async def stored_range(
+    source: PoolOrConnection, symbols: Sequence[str], *, imported: bool = False
+) -> tuple[int, int] | None:
+    """From when until when there are candles of any of `symbols`, to the minute; None where there are none.
+
+    With `imported` imported ones too.
+    """
+    async with reading(source) as connection:
+        row = await connection.fetchrow(
+            statement("replay_stored_range"), list(symbols), from_us(horizon_us()), imported
+        )
     return None if row is None or row[0] is None else (row[0], row[1])
 
 
@@ -103,16 +147,18 @@ async def tick_chunks(source: PoolOrConnection, start_us: int, end_us: int) -> l
 
 
 async def data_days(source: PoolOrConnection, instruments: Sequence[Instrument]) -> list[DataDay]:
-    """The days, of each instrument's own zone, that have ticks, oldest first.
+    """The days, by each instrument's own rule, that have ticks, oldest first.
 
     Read from day candles, never from ticks.
     """
     totals: dict[date, tuple[int, float]] = {}
     async with reading(source) as connection:
         for each in instruments:
-            zone = TradingCalendar(None, each.timezone)
-            for candle in await read_candles(connection, each.symbol, "1d", limit=MOST_DAYS):
-                day = zone.day(candle.time_us)
+            calendar = TradingCalendar(None, each.days)
+            for candle in await read_candles(
+                connection, each.symbol, "1d", limit=MOST_DAYS, unpriced=True, imported=False
+            ):
+                day = calendar.day(candle.time_us)
                 ticks, volume = totals.get(day, (0, 0.0))
                 totals[day] = (ticks + candle.trades, volume + candle.volume)
     return [DataDay(day, *totals[day]) for day in sorted(totals)]
@@ -128,17 +174,24 @@ async def read_regular_day(
     start_us, _ = calendar.day_bounds(calendar.day(at_us))
     hours = calendar.regular_hours(start_us, at_us + 1)
     candles = await read_candles_at(
-        source, symbol, "1m", at=(at_us, MAX_SEQ), start_us=start_us, limit=MOST_MINUTES
+        source,
+        symbol,
+        "1m",
+        at=(at_us, MAX_SEQ),
+        start_us=start_us,
+        limit=MOST_MINUTES,
+        unpriced=True,
+        imported=False,
     )
     found: Candle | None = None
     for candle in candles:
         if any(opened <= candle.time_us < closed for opened, closed in hours):
             found = candle.at(start_us) if found is None else found.merge(candle)
-    return found
+    return found if found is not None and found.priced else None
 
 
 def _batch(symbol: str, rows: Sequence[Any]) -> TickBatch:
-    columns = list(zip(*rows, strict=True)) or [()] * 8
+    columns = list(zip(*rows, strict=True)) or [()] * 9
     price, size, bid, ask = (
         np.array([np.nan if value is None else value for value in column], dtype=np.float64)
         for column in columns[2:6]
@@ -150,4 +203,5 @@ def _batch(symbol: str, rows: Sequence[Any]) -> TickBatch:
         price, size, bid, ask,
         np.array(columns[6], dtype=object),
         np.array(columns[7], dtype=object),
+        side=np.array([each or 0 for each in columns[8]], dtype=np.int16),
     )  # fmt: skip

@@ -1,9 +1,9 @@
--- The newest $5 days (in the instrument's zone) of symbol $1 that start in [$2, $3), from the minutes before $4
+-- The newest $5 days (by the instrument's rule) of symbol $1 that start in [$2, $3), from the minutes before $4
 -- only, newest first.  A day with an hour in stale_hours, and the day that $4 cuts, fold from those of their hours
 -- that are right and from the minutes of the others; the other days are kept.  [$6, $7) holds all days that fold
 -- (see stale_span): no chunk but theirs is planned for what is mostly a day or two.
 with zone as materialized (
-    select timezone as name from instruments where symbol = $1
+    select timezone as name, day_shift as shift from instruments where symbol = $1
 ), stale as materialized (
     select hour from stale_hours
     where symbol = $1 and hour > $2::timestamptz - interval '2 hours' and hour < $3::timestamptz + interval '26 hours'
@@ -15,14 +15,14 @@ with zone as materialized (
     from stale
     cross join zone
     cross join lateral (values (hour), (hour + interval '59 minutes')) edge (at)
-    cross join lateral (select date_trunc('day', at at time zone zone.name) as date) here
+    cross join lateral (select date_trunc('day', at at time zone zone.name - zone.shift) + zone.shift as start) here
     cross join lateral (
-        select date at time zone zone.name as label, (date + interval '1 day') at time zone zone.name as next_label
-    ) midnight
-    cross join lateral (        -- where the clock comes back over midnight, the day starts with the first one
-        select case when (label - interval '1 hour') at time zone zone.name >= date
+        select start at time zone zone.name as label, (start + interval '1 day') at time zone zone.name as next_label
+    ) starts
+    cross join lateral (        -- where the clock comes back over its start, the day starts with the first one
+        select case when (label - interval '1 hour') at time zone zone.name >= start
                     then label - interval '1 hour' else label end as first,
-               case when (next_label - interval '1 hour') at time zone zone.name >= date + interval '1 day'
+               case when (next_label - interval '1 hour') at time zone zone.name >= start + interval '1 day'
                     then next_label - interval '1 hour' else next_label end as next
     ) span
     where label >= $2 and label < $3
@@ -38,10 +38,10 @@ with zone as materialized (
     select days.label, kept.*
     from days
     cross join lateral (
-        select first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+        select first(open, first_time) as open, max(high) as high, min(low) as low, last(close, last_time) as close,
                sum(volume) as volume, sum(turnover) as turnover, sum(trades) as trades,
-               min(first_time) as first_time, first(first_seq, bucket) as first_seq,
-               max(last_time) as last_time, last(last_seq, bucket) as last_seq
+               min(first_time) as first_time, first(first_seq, first_time) as first_seq,
+               max(last_time) as last_time, last(last_seq, last_time) as last_seq
         from candles
         where symbol = $1 and interval = '1h'
           and bucket >= $6 and bucket < $7
@@ -53,9 +53,9 @@ with zone as materialized (
     select loose.label, folded.*
     from loose
     cross join lateral (
-        select first(open, bucket), max(high), min(low), last(close, bucket),
+        select first(open, first_time), max(high), min(low), last(close, last_time),
                sum(volume), sum(turnover), sum(trades),
-               min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+               min(first_time), first(first_seq, first_time), max(last_time), last(last_seq, last_time)
         from candles
         where symbol = $1 and interval = '1m'
           and bucket >= $6 and bucket < $7

@@ -22,9 +22,9 @@ with stale as materialized (
         select folded.*
         from (select hour from stale order by hour desc) stale
         cross join lateral (
-            select time_bucket($9::interval, bucket), first(open, bucket), max(high), min(low), last(close, bucket),
+            select time_bucket($9::interval, bucket), first(open, first_time), max(high), min(low), last(close, last_time),
                    sum(volume), sum(turnover), sum(trades)::bigint,
-                   min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+                   min(first_time), first(first_seq, first_time), max(last_time), last(last_seq, last_time)
             from candles
             where symbol = $1 and interval = '1m'
               and bucket >= $6 and bucket < $7

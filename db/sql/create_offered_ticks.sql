@@ -8,5 +8,7 @@ create temporary table if not exists offered_ticks (
     bid         double precision,
     ask         double precision,
     exchange    text,
-    conditions  text
+    conditions  text,
+    updates     smallint,
+    side        smallint
 ) on commit delete rows

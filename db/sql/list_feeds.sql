@@ -1,4 +1,5 @@
-select name, kind, state, detail, stored, rejected, started_at, seen_at,
-       extract(epoch from clock_timestamp() - seen_at)::double precision as silent_s
+select name, kind, state, detail, stored, rejected, started_at, seen_at, fault, health,
+       extract(epoch from clock_timestamp() - seen_at)::double precision as silent_s,
+       (select count(*) from feed_gaps where feed = feeds.name and feed_gaps.state = 'missing') as missing_gaps
 from feeds
 order by seen_at desc, name

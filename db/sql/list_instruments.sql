@@ -1,3 +1,3 @@
-select symbol, name, exchange, timezone, currency, price_decimals
+select symbol, name, exchange, timezone, currency, price_decimals, to_char(day_start, 'HH24:MI') as day_start
 from instruments
 order by symbol

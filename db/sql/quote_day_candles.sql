@@ -22,6 +22,11 @@ with given as materialized (
     join candles c on c.symbol = g.symbol and c.interval = '1d' and c.bucket = g.label
         and c.bucket >= $3 and c.bucket < $4::timestamptz + interval '1 hour'
     where c.last_time < g.sure
+      and not exists (      -- its hours are all before: what has no price does not show in last_time
+          select from candles h
+          where h.symbol = g.symbol and h.interval = '1h' and h.bucket >= g.sure
+            and h.bucket >= $3 and h.bucket < $4::timestamptz + interval '26 hours'
+            and h.bucket < g.label + interval '26 hours')
 ), parts as (
     select * from days
     union all
@@ -30,10 +35,10 @@ with given as materialized (
     from given g
     left join days on days.symbol = g.symbol
     cross join lateral (
-        select first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+        select first(open, first_time) as open, max(high) as high, min(low) as low, last(close, last_time) as close,
                sum(volume) as volume, sum(turnover) as turnover, sum(trades) as trades,
-               min(first_time) as first_time, first(first_seq, bucket) as first_seq,
-               max(last_time) as last_time, last(last_seq, bucket) as last_seq
+               min(first_time) as first_time, first(first_seq, first_time) as first_seq,
+               max(last_time) as last_time, last(last_seq, last_time) as last_seq
         from candles c
         where c.symbol = g.symbol and interval = '1h' and bucket >= g.first and bucket >= $3 and bucket < $4
           and (c.symbol, c.bucket) not in (select symbol, hour from loose)    -- hashed once
@@ -44,9 +49,9 @@ with given as materialized (
     select l.symbol, folded.*
     from loose l
     cross join lateral (
-        select first(open, bucket), max(high), min(low), last(close, bucket),
+        select first(open, first_time), max(high), min(low), last(close, last_time),
                sum(volume), sum(turnover), sum(trades),
-               min(first_time), first(first_seq, bucket), max(last_time), last(last_seq, bucket)
+               min(first_time), first(first_seq, first_time), max(last_time), last(last_seq, last_time)
         from candles c
         where c.symbol = l.symbol and interval = '1m' and bucket >= l.first and bucket >= l.hour
           and bucket < l.hour + interval '1 hour' and bucket >= $3 and bucket < $4

@@ -1,8 +1,8 @@
--- The last minute candle in [$2, $3) of each symbol of $1 that has one.
-select s.symbol, (extract(epoch from last.last_time) * 1000000)::bigint, last.last_seq
+-- The last minute in [$2, $3) of each symbol of $1 that has a candle there, in µs since the epoch.
+select s.symbol, (extract(epoch from last.bucket) * 1000000)::bigint
 from unnest($1::text[]) s (symbol)
 cross join lateral (
-    select last_time, last_seq
+    select bucket
     from candles c
     where c.symbol = s.symbol and c.interval = '1m' and c.bucket >= $2 and c.bucket < $3
     order by bucket desc

@@ -1,7 +1,7 @@
 -- The first $6 ticks of the symbols $1 in [$2, $3) after (time, seq) = ($4, $5), by time, seq and symbol; more where
 -- the last of them share their (time, seq).
 select (extract(epoch from time) * 1000000)::bigint, symbol, seq, price, size,
-       coalesce(bid, 'NaN'), coalesce(ask, 'NaN'), exchange, conditions
+       coalesce(bid, 'NaN'), coalesce(ask, 'NaN'), exchange, conditions, updates, side
 from (
     select *
     from ticks

@@ -1,14 +1,15 @@
 -- Rows that stay as they are stay unlocked too.
-insert into instruments as i (symbol, name, exchange, timezone, currency, price_decimals)
-select symbol, name, exchange, timezone, currency, price_decimals
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[])
-     as given(symbol, name, exchange, timezone, currency, price_decimals)
+insert into instruments as i (symbol, name, exchange, timezone, currency, price_decimals, day_start)
+select symbol, name, exchange, timezone, currency, price_decimals, day_start
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[]::time[])
+     as given(symbol, name, exchange, timezone, currency, price_decimals, day_start)
 order by symbol
 on conflict (symbol) do update set
     name = excluded.name,
     exchange = excluded.exchange,
     timezone = excluded.timezone,
     currency = excluded.currency,
-    price_decimals = excluded.price_decimals
-where (i.name, i.exchange, i.timezone, i.currency, i.price_decimals)
-      is distinct from (excluded.name, excluded.exchange, excluded.timezone, excluded.currency, excluded.price_decimals)
+    price_decimals = excluded.price_decimals,
+    day_start = excluded.day_start
+where (i.name, i.exchange, i.timezone, i.currency, i.price_decimals, i.day_start)
+      is distinct from (excluded.name, excluded.exchange, excluded.timezone, excluded.currency, excluded.price_decimals, excluded.day_start)

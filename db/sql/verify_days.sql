@@ -1,23 +1,23 @@
 -- The first $3 one-day candles labelled in [$1, $2) that have no stale hour and are not what their minutes fold to,
--- with both.  A day is the local date of its ticks.
+-- with both.  A day is that of the instrument's rule.
 with minutes as (
-    select c.*, date_trunc('day', c.bucket at time zone i.timezone) as date, i.timezone
+    select c.*, date_trunc('day', c.bucket at time zone i.timezone - i.day_shift) + i.day_shift as start, i.timezone
     from candles c join instruments i using (symbol)
     where c.interval = '1m'
       and c.bucket >= $1::timestamptz - interval '1 hour' and c.bucket < $2::timestamptz + interval '26 hours'
 ), folded as (
-    select symbol, date at time zone timezone as bucket,
-           first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+    select symbol, start at time zone timezone as bucket,
+           first(open, first_time) as open, max(high) as high, min(low) as low, last(close, last_time) as close,
            sum(volume) as volume, sum(turnover) as turnover, sum(trades)::bigint as trades,
-           min(first_time) as first_time, first(first_seq, bucket) as first_seq,
-           max(last_time) as last_time, last(last_seq, bucket) as last_seq
+           min(first_time) as first_time, first(first_seq, first_time) as first_seq,
+           max(last_time) as last_time, last(last_seq, last_time) as last_seq
     from minutes
-    where date at time zone timezone >= $1 and date at time zone timezone < $2
-    group by symbol, date, timezone
+    where start at time zone timezone >= $1 and start at time zone timezone < $2
+    group by symbol, start, timezone
 ), kept as (
     select * from candles where interval = '1d' and bucket >= $1 and bucket < $2
 ), stale as (
-    select distinct s.symbol, date_trunc('day', edge.at at time zone i.timezone) at time zone i.timezone as bucket
+    select distinct s.symbol, (date_trunc('day', edge.at at time zone i.timezone - i.day_shift) + i.day_shift) at time zone i.timezone as bucket
     from stale_hours s
     join instruments i using (symbol)
     cross join lateral (values (s.hour), (s.hour + interval '59 minutes')) edge (at)

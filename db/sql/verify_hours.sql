@@ -2,10 +2,10 @@
 -- minutes fold to, with both.
 with folded as (
     select symbol, width.interval, time_bucket(width.each, bucket) as bucket,
-           first(open, bucket) as open, max(high) as high, min(low) as low, last(close, bucket) as close,
+           first(open, first_time) as open, max(high) as high, min(low) as low, last(close, last_time) as close,
            sum(volume) as volume, sum(turnover) as turnover, sum(trades)::bigint as trades,
-           min(first_time) as first_time, first(first_seq, bucket) as first_seq,
-           max(last_time) as last_time, last(last_seq, bucket) as last_seq
+           min(first_time) as first_time, first(first_seq, first_time) as first_seq,
+           max(last_time) as last_time, last(last_seq, last_time) as last_seq
     from candles c
     cross join (
         values ('5m', interval '5 minutes'), ('15m', interval '15 minutes'), ('1h', interval '1 hour')

@@ -1,14 +1,22 @@
 -- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both.
 with folded as (
     select symbol, time_bucket('1 minute', time) as bucket,
-           first(price, place) as open, max(price) as high, min(price) as low,
-           last(price, place) as close,
-           sum(size) as volume, sum(price * size) as turnover, count(*) as trades,
-           min(time) as first_time, first(seq, place) as first_seq,
-           max(time) as last_time, last(seq, place) as last_seq
+           coalesce(first(price, place) filter (where place is not null), 0) as open,
+           coalesce(max(price) filter (where moves_range), '-Infinity') as high,
+           coalesce(min(price) filter (where moves_range), 'Infinity') as low,
+           coalesce(last(price, place) filter (where place is not null), 0) as close,
+           sum(counted) as volume, sum(price * counted) as turnover, count(*) as trades,
+           coalesce(min(time) filter (where place is not null), '2200-01-01 00:00:00+00') as first_time,
+           coalesce(first(seq, place) filter (where place is not null), 0) as first_seq,
+           coalesce(max(time) filter (where place is not null), '1969-12-31 23:59:59.999999+00') as last_time,
+           coalesce(last(seq, place) filter (where place is not null), 0) as last_seq
     from (
-        select symbol, time, seq, price, size,
-               _timescaledb_functions.to_unix_microseconds(time) * 18446744073709551616::numeric + seq as place
+        select symbol, time, seq, price,
+               case when updates is null or updates & 4 <> 0 then size else 0 end as counted,
+               updates is null or updates & 3 <> 0 as moves_range,
+               case when updates is null or updates & 1 <> 0 then
+                   _timescaledb_functions.to_unix_microseconds(time) * 18446744073709551616::numeric + seq
+               end as place
         from ticks
         where time >= $1 and time < $2
         offset 0        -- a fence: place (see candles_from_ticks.sql) is computed once a row

@@ -1,0 +1,1 @@
+"""Candles of every interval: read, built, verified."""

@@ -1,0 +1,178 @@
+"""Order flow of stored ticks: read from what is folded, and from the ticks where it is not; and folded in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Any, Final
+
+from tickdeck.db.errors import DatabaseError, MarketDataError
+from tickdeck.db.faults import Fault
+from tickdeck.db.lookback import horizon_us
+from tickdeck.db.market.flowfold import FlowFold
+from tickdeck.db.market.orderflow import FlowCells, Sides
+from tickdeck.db.market.types import (
+    DAY_US,
+    EARLIEST_US,
+    HOUR_US,
+    LATEST_US,
+    MAX_SEQ,
+    MINUTE_US,
+    ceil_us,
+    floor_us,
+    from_us,
+)
+from tickdeck.db.session import Connection, Pool, PoolOrConnection, reading, translate
+from tickdeck.db.statements import statement
+from tickdeck.db.tick_columns import tick_column_pages
+
+MOST_HOURS: Final = 24 * 400
+"""The longest range that is read at once, in hours with ticks."""
+_IN_THREAD: Final = 5_000
+"""More ticks than that are folded beside the event loop."""
+_RECENT_US: Final = 3 * DAY_US
+_WINDOW_US: Final = 30 * DAY_US
+_LOCK_TIMEOUT_MS: Final = 50
+_EVERY_S: Final = 20.0
+_PAUSE: Final = 3
+"""Turns that would have fitted into the pause after each."""
+
+
+async def read_cells(
+    source: PoolOrConnection,
+    symbol: str,
+    start_us: int,
+    end_us: int,
+    *,
+    at: tuple[int, int] | None = None,
+) -> FlowCells:
+    """What was bought and sold in [start_us, end_us), whole minutes, of the ticks up to and including `at` (None: all).
+
+    Exactly a fold of the ticks stored at that moment: an hour that is folded already is read, any other is folded now.
+    `sides` counts the hours that the range lies in.  Raises `MarketDataError` for a range of more than `MOST_HOURS`,
+    `DatabaseError` and its kinds.
+    """
+    low = max(floor_us(start_us, MINUTE_US), EARLIEST_US)
+    high = min(ceil_us(end_us, MINUTE_US), LATEST_US)
+    up_to = (LATEST_US, MAX_SEQ) if at is None else (min(max(at[0], EARLIEST_US), LATEST_US), at[1])
+    high = min(high, ceil_us(up_to[0] + 1, MINUTE_US))
+    if low >= high:
+        return FlowCells.of([])
+    first_us = floor_us(low, HOUR_US)
+    async with reading(source) as connection:
+        hours = await connection.fetch(
+            statement("order_flow_hours"), symbol, from_us(first_us), from_us(ceil_us(high, HOUR_US))
+        )
+        if len(hours) > MOST_HOURS:
+            raise MarketDataError(f"the range has {len(hours):,} hours with ticks, more than {MOST_HOURS:,}")
+        folded, fresh, missing, sides = [], [], [], Sides()
+        for hour_us, is_folded, is_gone, *by in hours:
+            whole = hour_us + HOUR_US <= up_to[0]
+            if is_gone:
+                missing.append(hour_us)
+            elif is_folded and whole:
+                folded.append(from_us(hour_us))
+                sides += Sides(*by)
+            else:
+                fresh.append(from_us(hour_us))
+        rows: list[Any] = []
+        if folded:
+            rows += await connection.fetch(
+                statement("order_flow_cells"), symbol, from_us(low), from_us(high), folded
+            )
+        if fresh:
+            found = await connection.fetch(
+                statement("order_flow_fold"), symbol, fresh, from_us(high), from_us(up_to[0]), up_to[1]
+            )
+            for *cell, by_feed, by_quotes, by_ticks, by_nothing in found:
+                sides += Sides(by_feed, by_quotes, by_ticks, by_nothing)
+                if low <= cell[0] < high:
+                    rows.append(cell)
+    return FlowCells.of(rows, sides, missing)
+
+
+async def read_flow(
+    connection: Connection, symbol: str, *, at: tuple[int, int] | None = None
+) -> tuple[FlowFold, int]:
+    """What traded in the newest hour (UTC) with ticks up to and including `at`, and that hour's start; the fold goes on with it.
+
+    Without `at` what is dated after the horizon of `db.lookback` does not count.  Raises `DatabaseError` and its kinds.
+    """
+    up_to = (horizon_us() - 1, MAX_SEQ) if at is None else (min(at[0], LATEST_US), at[1])
+    end_us = min(up_to[0] + 1, LATEST_US)
+    newest_us: int | None = await connection.fetchval(
+        statement("candles_older"), symbol, from_us(EARLIEST_US), from_us(ceil_us(end_us, MINUTE_US))
+    )
+    from_hour_us = floor_us(max(0, end_us - 1 if newest_us is None else newest_us), HOUR_US)
+    fold = FlowFold()
+    async for ticks in tick_column_pages(connection, symbol, from_hour_us, end_us, up_to=up_to):
+        await asyncio.to_thread(fold.fold, ticks) if len(ticks) > _IN_THREAD else fold.fold(ticks)
+    return fold, from_hour_us
+
+
+async def build_order_flow(pool: Pool, first_us: int, until_us: int, *, most: int = 20) -> int | None:
+    """Fold up to `most` hours of [first_us, until_us) that are over; how many: 0: none is left, None: somebody else is at it.
+
+    Raises `DatabaseError` and its kinds.
+    """
+    with translate("cannot fold the order flow"):
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"set local lock_timeout = {_LOCK_TIMEOUT_MS}")
+            hours: int | None = await connection.fetchval(
+                statement("build_order_flow"), from_us(first_us), from_us(until_us), most
+            )
+    return hours
+
+
+class OrderFlowBuilder:
+    """Folds the hours that are over: those of the last days again and again, all others once, the newest first.
+
+    Each turn is short and followed by a pause three times as long.  Reads do not need it: they fold what is not folded yet,
+    which only takes them longer.
+    """
+
+    def __init__(self, pool: Pool, *, every_s: float = _EVERY_S) -> None:
+        self._pool = pool
+        self._every_s = every_s
+
+    async def run(self) -> None:
+        """Build until cancelled; a database that fails is logged and tried again."""
+        older_us: int | None = None
+        # A database that is away is said by others.
+        fault = Fault("order_flow_not_built", "order_flow_built_again", after_s=60)
+        while True:
+            try:
+                now_us = time.time_ns() // 1000
+                await self.drain(now_us - _RECENT_US, now_us + HOUR_US)
+                older_us = now_us - _RECENT_US if older_us is None else older_us
+                first_us = await self._oldest()
+                while first_us is not None and older_us > first_us:
+                    await self.drain(max(older_us - _WINDOW_US, EARLIEST_US), older_us)
+                    older_us -= _WINDOW_US
+                fault.over()
+            except DatabaseError as exc:
+                fault.failed(str(exc))
+            # Several dashboards on one database are not in step.
+            await asyncio.sleep(self._every_s * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def drain(self, first_us: int = EARLIEST_US, until_us: int = LATEST_US) -> int:
+        """Build all of [first_us, until_us) that is over; returns how many hours were built."""
+        built = 0
+        most = 2
+        while True:
+            started = time.monotonic()
+            hours = await build_order_flow(self._pool, first_us, until_us, most=most)
+            took_s = time.monotonic() - started
+            if hours == 0:
+                return built
+            if hours is not None:
+                built += hours
+                most = max(1, min(50, round(hours * min(2.0, 0.1 / max(took_s, 0.001)))))
+            await asyncio.sleep(max(0.01, _PAUSE * took_s))
+
+    async def _oldest(self) -> int | None:
+        """The first hour there is."""
+        with translate("cannot fold the order flow"):
+            found: int | None = await self._pool.fetchval(statement("order_flow_oldest"))
+        return found

@@ -1,0 +1,1 @@
+delete from feed_positions where feed = $1 and source = $2

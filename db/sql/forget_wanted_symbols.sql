@@ -1,0 +1,1 @@
+update feeds set wanted = null where name = $1

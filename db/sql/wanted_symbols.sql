@@ -1,0 +1,1 @@
+select wanted from feeds where name = $1

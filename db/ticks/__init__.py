@@ -1,0 +1,1 @@
+"""Ticks: written exactly once, read back in order."""

@@ -1,0 +1,130 @@
+"""Notebooks get DataFrames that equal a pandas resample, from a plain call, whatever form a time has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import asyncpg
+import pandas as pd
+import pytest
+
+from tests.reference import MINUTE, Tick, store, utc
+from tickdeck.db import frames
+from tickdeck.db.errors import DatabaseUnavailableError, MarketDataError, UnknownSymbolError
+from tickdeck.db.market.moments import Moment
+
+DAY = utc("2024-03-01")
+
+
+@pytest.fixture
+def configured(tickdeck_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = [Tick(DAY + n * 7 * MINUTE // 3, n % 5, 100 + n % 13, n % 4, 99.0) for n in range(2000)]
+
+    async def fill() -> None:
+        connection = await asyncpg.connect(tickdeck_db)
+        try:
+            await store(connection, "A", ticks)
+        finally:
+            await connection.close()
+
+    asyncio.run(fill())
+    monkeypatch.setenv("DATABASE_URL", tickdeck_db)
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("interval", "rule"),
+    [
+        ("1s", "1s"),
+        ("15s", "15s"),
+        ("30s", "30s"),
+        ("3m", "3min"),
+        ("4h", "4h"),
+        ("5m", "5min"),
+        ("1h", "1h"),
+        ("1d", "1D"),
+    ],
+)
+def test_candles_equal_a_resample_of_the_ticks(interval: str, rule: str) -> None:
+    ticks = frames.ticks("A")
+    assert len(ticks) == 2000
+    grouped = ticks.resample(rule)
+    wanted = grouped["price"].ohlc()
+    wanted["volume"] = grouped["size"].sum()
+    wanted["turnover"] = (ticks["price"] * ticks["size"]).resample(rule).sum()
+    wanted["trades"] = grouped["price"].count()
+    found = frames.candles("A", interval)
+    pd.testing.assert_frame_equal(found, wanted[wanted["trades"] > 0], check_freq=False)
+    assert found.index.name == "time"
+    assert str(found.index.tz) == "UTC"  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("configured")
+def test_long_results_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, candles = frames.ticks("A"), frames.candles("A", "1s")
+    monkeypatch.setattr(frames, "_TICKS_A_PAGE", 7)
+    monkeypatch.setattr(frames, "_CANDLES_A_PAGE", 7)
+    end = "2024-03-01T06:00Z"
+    pd.testing.assert_frame_equal(frames.ticks("A", end=end), ticks[ticks.index < end])
+    pd.testing.assert_frame_equal(frames.candles("A", "1s", end=end), candles[candles.index < end])
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    "noon",
+    [
+        "2024-03-01T12:00:00Z",
+        "2024-03-01T17:30:00+05:30",
+        datetime(2024, 3, 1, 12, tzinfo=UTC),
+        pd.Timestamp("2024-03-01 07:00", tz="America/New_York"),
+    ],
+)
+def test_times_have_many_forms(noon: Moment) -> None:
+    found = frames.candles("A", "1m", start="2024-03-01", end=noon)
+    assert (found.index[0], found.index[-1]) == (
+        pd.Timestamp("2024-03-01T00:00Z"),
+        pd.Timestamp("2024-03-01T11:58Z"),
+    )
+    assert len(frames.ticks("A", date(2024, 3, 1), noon)) == len(found)
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: frames.candles("A", "2m"), "interval '2m' is unknown; use one of 1s"),
+        (lambda: frames.candles("A", "1m", start="2024-03-01T12:00"), "start: .* has no time zone"),
+        (lambda: frames.ticks("A", end=datetime(2024, 3, 1)), "end: .* has no time zone"),  # noqa: DTZ001
+        (lambda: frames.ticks("A", end="yesterday"), "end: 'yesterday' is no time"),
+        (lambda: frames.ticks("A", end="2500-01-01"), "end: .* is not between 1970 and 2199"),
+        (lambda: frames.ticks("A", "2024-03-02", "2024-03-01"), "the range is reversed"),
+    ],
+)
+def test_wrong_arguments_are_named(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(MarketDataError, match=message):
+        call()
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_unknown_symbol_is_refused_and_an_empty_range_is_empty() -> None:
+    with pytest.raises(UnknownSymbolError, match="symbol 'NONE' is unknown"):
+        frames.candles("NONE", "1m")
+    empty = frames.candles("A", "1m", "2020-01-01", "2020-01-02")
+    assert empty.empty
+    assert list(empty.columns) == ["open", "high", "low", "close", "volume", "turnover", "trades"]
+    assert frames.ticks("A", "2020-01-01", "2020-01-01").empty
+
+
+@pytest.mark.usefixtures("configured")
+async def test_it_works_where_an_event_loop_runs() -> None:
+    assert len(frames.candles("A", "1d")) == 4  # as in a notebook's cell
+
+
+def test_no_database_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("TICKDECK_DATA_DIR", str(tmp_path / "none"))
+    with pytest.raises(DatabaseUnavailableError, match="tickdeck db up"):
+        frames.candles("A", "1m")
