@@ -1,0 +1,1 @@
+"""Files of trades: read as they are, stored or replayed."""
