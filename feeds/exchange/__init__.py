@@ -1,0 +1,1 @@
+"""Live trades of exchanges: one adapter a file, over one shared base."""

@@ -1,0 +1,79 @@
+"""The local exchanges as sources of the contract kit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tests.exchanges.local import LocalExchange, Made
+from tickdeck.db.session import Pool
+from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
+from tickdeck.feeds.exchange.feed import ExchangeFeed
+from tickdeck.feeds.exchange.plugin import recalled
+from tickdeck.testing.feed_contract import Happened
+
+SILENCE_S = 1.0
+
+
+class ExchangeSource:
+    """A local exchange and the adapter that is tried on it."""
+
+    def __init__(
+        self,
+        local: LocalExchange,
+        adapter: type[Exchange],
+        options: Callable[[str], ExchangeOptions] = lambda url: ExchangeOptions(url=url, silence=SILENCE_S),
+    ) -> None:
+        self.local = local
+        self.adapter = adapter
+        self._options = options
+
+    def feed(self, pool: Pool) -> ExchangeFeed:
+        """On the symbols of the local exchange."""
+        exchange = self.adapter(self._options(self.local.url))
+        return ExchangeFeed(
+            exchange, self.local.symbols, recall=lambda symbol: recalled(pool, exchange.name, symbol)
+        )
+
+    async def happen(self, count: int) -> None:
+        """Once somebody listens, at the first time."""
+        if not self.local.counts.made:
+            await self.listened_to()
+        await self.local.trade(count)
+
+    async def listened_to(self) -> None:
+        """Wait until somebody has subscribed to all symbols."""
+        from tickdeck.testing.feed_contract import until
+
+        await until(lambda: any(client.symbols == set(self.local.symbols) for client in self.local.clients))
+
+    def happened(self) -> Sequence[Happened]:
+        """All trades that the exchange counts."""
+        return [self.happened_as(each) for tape in self.local.tapes.values() for each in tape]
+
+    def happened_as(self, made: Made) -> Happened:
+        """The tick that is to be stored of a trade."""
+        return Happened(
+            f"{self.adapter.venue}:{made.symbol}",
+            made.time_us,
+            made.number,
+            float(made.price),
+            float(made.size),
+        )
+
+    async def spoil(self) -> str | None:
+        """The next message is cut in two."""
+        self.local.spoil(1, "malformed")
+        await self.local.trade(1)
+        return '"'
+
+    async def cut(self) -> None:
+        """Without a close frame."""
+        self.local.cut()
+
+    async def lose(self, count: int) -> None:
+        """The next trades are not told."""
+        self.local.lose(count)
+
+    async def go_silent(self) -> None:
+        """Half-open."""
+        self.local.go_silent()

@@ -1,0 +1,60 @@
+"""Every adapter keeps to the contract of feeds, on its local exchange."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.exchanges.alpaca import KEY, SECRET, LocalAlpaca
+from tests.exchanges.binance import LocalBinance
+from tests.exchanges.coinbase import LocalCoinbase
+from tests.exchanges.kraken import LocalKraken
+from tests.feeds.exchange.sources import SILENCE_S, ExchangeSource
+from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
+from tickdeck.feeds.exchange.binance import Binance
+from tickdeck.feeds.exchange.coinbase import Coinbase
+from tickdeck.feeds.exchange.kraken import Kraken
+from tickdeck.testing.feed_contract import LiveFeedContract
+
+PAIRS = ["BTC/USDT", "ETH/USDT"]
+
+
+class TestBinance(LiveFeedContract):
+    @asynccontextmanager
+    async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
+        async with LocalBinance(PAIRS) as local:
+            yield ExchangeSource(local, Binance)
+
+
+class TestCoinbase(LiveFeedContract):
+    @asynccontextmanager
+    async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
+        async with LocalCoinbase(["BTC/USD", "ETH/USD"]) as local:
+            yield ExchangeSource(local, Coinbase)
+
+
+class TestKraken(LiveFeedContract):
+    @asynccontextmanager
+    async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
+        async with LocalKraken(["BTC/USD", "ETH/USD"]) as local:
+            yield ExchangeSource(local, Kraken)
+
+
+class SoonAlpaca(Alpaca):
+    """The local one has its trades over REST at once."""
+
+    settles_s = 0.2
+
+
+class TestAlpaca(LiveFeedContract):
+    test_what_is_left_out_is_filled_or_said = None  # type: ignore[assignment]  # its numbers do not tell
+
+    @asynccontextmanager
+    async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
+        async with LocalAlpaca(["AAPL", "SPY"]) as local:
+            yield ExchangeSource(
+                local,
+                SoonAlpaca,
+                lambda url: AlpacaOptions(url=url, silence=SILENCE_S, key=KEY, secret=SECRET),  # type: ignore[arg-type]
+            )

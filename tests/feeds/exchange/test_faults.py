@@ -1,0 +1,21 @@
+"""Under every fault of an exchange, each trade that it counts is stored exactly once, or lies in a gap that is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.exchanges.storm import LOCAL, all_faults, storm
+from tickdeck.db.session import open_pool
+
+
+@pytest.mark.parametrize("name", LOCAL)
+async def test_all_faults_one_after_the_other(tickdeck_db: str, tmp_path: Path, name: str) -> None:
+    async with await open_pool(tickdeck_db, role="writer", size=4) as pool:
+        outcome = await storm(name, pool, tmp_path, all_faults)
+    assert (outcome.lost, outcome.doubled, outcome.wrong) == (0, 0, 0), outcome
+    assert outcome.stored + outcome.in_gaps == outcome.trades
+    assert outcome.stored > 0.7 * outcome.trades  # what a new count has made unknown is in gaps
+    assert outcome.reconnects >= 5
+    assert outcome.filled + outcome.duplicates > 0
