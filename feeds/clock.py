@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Self
 
-from db.errors import ConfigurationError
+from tickdeck.db.market.moments import parse_speed
 
 MIN_STEP_S: Final = 0.01
 """Waits are never shorter, so that a fast feed yields batches and not single ticks."""
+MIN_SPEED: Final = 0.001
 MAX_SPEED: Final = 100_000.0
-
-
-def parse_speed(text: str) -> float | None:
-    """A speed as users write it: 10, 0.5, 60x, or max (None: as fast as possible)."""
-    plain = text.strip().lower()
-    if plain == "max":
-        return None
-    try:
-        speed = float(plain.removesuffix("x"))
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed <= MAX_SPEED:
-        raise ConfigurationError(f"--speed {text!r} is none: give a number above 0, or max")
-    return speed
 
 
 class PacedClock:
@@ -45,6 +33,12 @@ class PacedClock:
         self._monotonic = monotonic
         self._sleep = sleep
         self._started = monotonic()
+
+    @classmethod
+    def of(cls, speed: str) -> Self:
+        """One at the speed that users have written; raises `MarketDataError` where it is none."""
+        given = parse_speed(speed, "--speed", least=MIN_SPEED, most=MAX_SPEED)
+        return cls(None if math.isinf(given) else given)
 
     def start(self, passed_us: int = 0) -> None:
         """Set market time to `passed_us`."""

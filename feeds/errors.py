@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.errors import TickdeckError
+from tickdeck.db.errors import TickdeckError
 
 
 class FeedError(TickdeckError):

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
+import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
-from db.errors import DatabaseUnavailableError
-from db.ticks import TickStore
-from feeds.base import FeedBatch, join
-from feeds.errors import FeedError
-from feeds.rejects import Reject, RejectsFile
+import structlog
 
-_FIRST_WAIT_S: Final = 0.1
-_LONGEST_WAIT_S: Final = 5.0
+from tickdeck.db.backoff import Backoff
+from tickdeck.db.errors import DatabaseError, DatabaseUnavailableError
+from tickdeck.db.faults import Fault
+from tickdeck.db.feed_gaps import FeedGap, change_gaps, open_gaps
+from tickdeck.db.market.corrections import Correction
+from tickdeck.db.session import Pool
+from tickdeck.db.ticks.corrections import Restated
+from tickdeck.db.ticks.store import TickStore, Written
+from tickdeck.feeds.base import FeedBatch, join
+from tickdeck.feeds.errors import FeedError
+from tickdeck.feeds.rejects import Reject, RejectsFile
+from tickdeck.feeds.spill import Spill
 
-log = logging.getLogger(__name__)
+CANCEL_S: Final = 1.0
+"""How long a transaction may take to be cancelled."""
+LOOK_S: Final = 0.25
+"""How often it is looked whether what is spilled, or the disk, has room again."""
+
+log = structlog.get_logger(__name__)
 
 
 class WhenFull(Enum):
@@ -40,6 +50,7 @@ class WriterLimits:
     `lanes`: so many transactions at once.  The second one is used where the first takes longer than
     `flush_age_s`, and then uses the server's second processor; candles and pages do not mind the order.
     `drain_s`: how long the last flush may take when the feed is stopped.
+    `spill_after_s`: where so long nothing could be stored, what is held is spilled, and again whenever so long has passed.
     """
 
     flush_age_s: float = 0.05
@@ -47,6 +58,7 @@ class WriterLimits:
     buffer_ticks: int = 100_000
     lanes: int = 2
     drain_s: float = 4.0
+    spill_after_s: float = 1.0
     when_full: WhenFull = WhenFull.BLOCK
 
 
@@ -59,12 +71,13 @@ class Counters:
     """What became of a feed's ticks since its start.
 
     `flush_lag_s`: from the oldest tick's arrival to its commit, at the last flush.  `blocked_s`: how long the
-    feed had to wait for room.
+    feed had to wait for room.  `restated`: ticks that were cancelled or corrected.
     """
 
     stored: int = 0
     already: int = 0
     rejected: int = 0
+    restated: int = 0
     flushes: int = 0
     retries: int = 0
     flush_lag_s: float = 0.0
@@ -77,12 +90,43 @@ class Counters:
         return self.stored + self.already + self.rejected
 
 
+class GapStore:
+    """Stores gaps through `pool`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def open(self, gaps: Sequence[FeedGap]) -> None:
+        """Those that are not stored yet."""
+        await open_gaps(self._pool, gaps)
+
+    async def change(self, gaps: Sequence[FeedGap]) -> None:
+        """What has become of gaps that are stored."""
+        await change_gaps(self._pool, gaps)
+
+
+def first_of_each(gaps: Sequence[FeedGap]) -> list[FeedGap]:
+    """Each gap as it was first said to be."""
+    return list({gap.id: gap for gap in reversed(gaps)}.values())
+
+
+def last_of_each(gaps: Sequence[FeedGap]) -> list[FeedGap]:
+    """Each gap as it was last said to be."""
+    return list({gap.id: gap for gap in gaps}.values())
+
+
 class FeedWriter:
     """Writes what is `put`, oldest first, in a few transactions at once; an async context manager.
 
-    While the database is away it tries again for ever, with growing pauses; the buffer holds meanwhile.  A
-    transaction whose outcome was lost is written again, and what of it was stored is found already there.
-    Leaving the block stores all that is held; where it is left by cancellation, for `drain_s` at the most.
+    While the database is away, or cannot take anything (its disk is full, it is a standby, a lock is not to be had), it
+    tries again for ever, with growing pauses; the buffer holds meanwhile.  A transaction whose outcome was lost is written again, and what of it was stored is found already there.
+    Leaving the block stores all that is held; where it is left by cancellation, or cancelled meanwhile, for `drain_s`
+    at the most.  What then is not stored stays spilled, else goes into a file beside the rejects (see `RejectsFile.keep_unstored`), and
+    the error that is raised says so.
+    `spill`: what is held goes there while nothing can be stored, and is stored from there, before anything newer; what an
+    earlier process has left in it, first of all.  So the buffer holds the newest only, and what fits neither there nor
+    here makes the feed wait.  What is to be acknowledged stays with its source and is not spilled.
+    `restate` applies the corrections that batches carry.
     `prepare` is awaited before each transaction, under the same rule.
     """
 
@@ -93,17 +137,28 @@ class FeedWriter:
         *,
         limits: WriterLimits | None = None,
         prepare: Callable[[FeedBatch], Awaitable[None]] | None = None,
+        gaps: GapStore | None = None,
+        restate: Callable[[Sequence[Correction]], Awaitable[Restated]] | None = None,
+        spill: Spill | None = None,
     ) -> None:
         self.counters = Counters()
         self.waiting_for_database = False
+        self._fault = Fault("ticks_held", "ticks_stored_again")
         self._store = store
         self._rejects = rejects
         self._limits = limits or WriterLimits()
         self._prepare = prepare
+        self._gaps = gaps
+        self._restate = restate
+        self._spill = spill
+        self._unspilling = False  # a lane is storing what was spilled
+        self._stalled_at = -math.inf  # nothing could be stored since then
+        self._spilled_at = -math.inf  # when that was tried last
         self._held: deque[tuple[float, FeedBatch]] = deque()
-        self._held_ticks = 0  # in the buffer and in the transactions in progress
+        self._writing: list[FeedBatch] = []  # what the lanes have taken from it
+        self._held_ticks = 0  # in both
         self._changed = asyncio.Condition()
-        self._flushed = 0.0  # when the last transaction was begun
+        self._flushed = -math.inf  # when the last transaction was begun
         self._closing = False
         self._failure: BaseException | None = None
         self._lanes: list[asyncio.Task[None]] = []
@@ -111,20 +166,37 @@ class FeedWriter:
     async def put(self, batch: FeedBatch) -> None:
         """Take over `batch`, waiting while the buffer is full; raises what ended the writing."""
         self._reject(batch.rejects)
-        if not len(batch):
+        if not (
+            len(batch) or batch.gaps or batch.corrections or batch.position is not None or batch.acknowledge
+        ):
             return
         async with self._changed:
-            if self._held_ticks >= self._limits.buffer_ticks:
+            if self._is_full() or self._is_stalled():
                 began = time.monotonic()
-                await self._changed.wait_for(
-                    lambda: self._failure is not None or self._held_ticks < self._limits.buffer_ticks
-                )
+                while self._failure is None and not self._made_room():
+                    await self._wait(LOOK_S)
                 self.counters.blocked_s += time.monotonic() - began
             if self._failure is not None:
                 raise self._failure
+            if not self._held_ticks:
+                self._stalled_at = time.monotonic()
             self._held.append((time.monotonic(), batch))
             self._held_ticks += len(batch)
             self._changed.notify_all()
+        if batch.corrections:
+            await self._correct(batch.corrections)
+
+    @property
+    def spill(self) -> Spill | None:
+        """What waits on disk."""
+        return self._spill
+
+    async def unspilled(self) -> None:
+        """Wait until what an earlier process has left is stored; raises what ended the writing."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._failure is not None or not self._spill)
+            if self._failure is not None:
+                raise self._failure
 
     async def __aenter__(self) -> Self:
         self._lanes = [
@@ -138,40 +210,143 @@ class FeedWriter:
         async with self._changed:
             self._closing = True
             self._changed.notify_all()
-        stopped = isinstance(error, asyncio.CancelledError)
-        _, late = await asyncio.wait(self._lanes, timeout=self._limits.drain_s if stopped else None)
-        for lane in late:
+        cancelled = error if isinstance(error, asyncio.CancelledError) else None
+        if cancelled is None:
+            try:
+                await asyncio.wait(self._lanes)
+            except asyncio.CancelledError as exc:  # the feed is over, but the database is away
+                cancelled = exc
+        if cancelled is not None:
+            with suppress(asyncio.CancelledError):  # asked a second time: not even that long
+                await asyncio.wait(self._lanes, timeout=self._limits.drain_s)
+        for lane in self._lanes:
             lane.cancel()
-        if late:
-            await asyncio.wait(late)
-            raise FeedError(f"{self._held_ticks:,} ticks could not be stored before the end") from error
+        # A server that does not answer is not waited for: what it was given is kept in the file, too.
+        await asyncio.wait(self._lanes, timeout=CANCEL_S)
+        if self._spill is not None and self._failure is None:
+            self._spill_held()
+            if self._spill:
+                log.warning("ticks_stay_spilled", ticks=self._spill.ticks, until="the feed runs again")
+        if self._held_ticks:
+            self._give_up(cancelled or error)
+        if cancelled is not None and cancelled is not error:
+            raise cancelled
         if self._failure is not None and error is None:
             raise self._failure
 
+    def _give_up(self, cause: BaseException | None) -> None:
+        """Keep what is held in a file, and raise what says so."""
+        unstored = join([*self._writing, *(batch for _, batch in self._held)])
+        lost = f"{len(unstored):,} ticks could not be stored before the end"
+        try:
+            kept = f"{lost}; they are in {self._rejects.keep_unstored(unstored.ticks)}, for `tickdeck load`"
+        except OSError as exc:
+            kept = f"{lost}, and not be kept in a file either: {exc}"
+        if isinstance(self._failure, DatabaseError):
+            raise DatabaseError(f"{self._failure}; {kept}") from self._failure
+        raise FeedError(kept) from self._failure or cause
+
     async def _run(self) -> None:
         try:
-            while True:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: self._held or self._closing)
-                    if not self._held or self._failure is not None:
-                        return
-                    rest = self._flushed + self._limits.flush_age_s - time.monotonic()
-                    if rest > 0:
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(self._changed.wait_for(self._is_due), rest)
-                    if not self._held:
-                        continue  # another lane has taken it
-                    arrived, batch = self._take()
-                    self._flushed = time.monotonic()
-                await self._flush(batch)
-                self.counters.flush_lag_s = time.monotonic() - arrived
-                async with self._changed:
-                    self._held_ticks -= len(batch)
-                    self._changed.notify_all()
+            while await self._has_something():
+                if self._spill:
+                    await self._store_spilled(self._spill)
+                else:
+                    await self._store_held()
         except Exception as exc:  # noqa: BLE001 - handed on to the feed, which waits in put
             async with self._changed:
                 self._failure = exc
                 self._changed.notify_all()
+
+    async def _has_something(self) -> bool:
+        """Wait for something to store; False where nothing is left, or the writing has failed.
+
+        What was spilled belongs to the lane that is told of it, until `_store_spilled` is done.
+        """
+
+        def found() -> bool:
+            return not self._unspilling if self._spill else bool(self._held)
+
+        async with self._changed:
+            await self._changed.wait_for(lambda: found() or self._closing)
+            if not found() or self._failure is not None:
+                return False
+            self._unspilling = bool(self._spill)
+            return True
+
+    async def _store_spilled(self, spill: Spill) -> None:
+        try:
+            batch = spill.first()
+            await self._flush(batch, lambda: True)
+            spill.drop_first()
+        finally:
+            self._unspilling = False
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _store_held(self) -> None:
+        async with self._changed:
+            rest = self._flushed + self._limits.flush_age_s - time.monotonic()
+            if rest > 0:
+                await self._wait(rest, self._is_due)
+            if not self._held or self._spill:
+                return  # another lane has taken it, or it is spilled
+            arrived, batch = self._take()
+            self._writing.append(batch)
+            self._flushed = time.monotonic()
+
+        def is_ours() -> bool:
+            return any(each is batch for each in self._writing)
+
+        if await self._flush(batch, is_ours):
+            self.counters.flush_lag_s = time.monotonic() - arrived
+        async with self._changed:
+            if is_ours():
+                self._writing = [each for each in self._writing if each is not batch]
+                self._held_ticks -= len(batch)
+            self._changed.notify_all()
+
+    async def _wait(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Let go of the condition until it is notified (and `until` is true), for `seconds` at the most."""
+        # Not asyncio.wait_for: before Python 3.12 it may swallow a cancellation.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await (self._changed.wait() if until is None else self._changed.wait_for(until))
+
+    def _is_full(self) -> bool:
+        return self._held_ticks >= self._limits.buffer_ticks
+
+    def _is_stalled(self) -> bool:
+        """Whether it is time to spill what is held: nothing was stored, nor spilled, for a while."""
+        if self._spill is None or not self._held_ticks:
+            return False
+        return time.monotonic() - max(self._stalled_at, self._spilled_at) >= self._limits.spill_after_s
+
+    def _made_room(self) -> bool:
+        """Whether there is room, where need be by spilling: while nothing can be stored, or until all that is spilled is."""
+        if self._is_stalled() or (self._is_full() and self._spill):
+            self._spill_held()
+        return not self._is_full()
+
+    def _spill_held(self) -> bool:
+        """Spill what is held, oldest first, as much as fits; whether that was all."""
+        spill = self._spill
+        self._spilled_at = time.monotonic()
+        if spill is None or any(
+            batch.acknowledge for batch in (*self._writing, *(each for _, each in self._held))
+        ):
+            return False
+        while self._writing:
+            if not spill.append(self._writing[0]):
+                return False
+            self._held_ticks -= len(self._writing.pop(0))
+        while self._held:
+            arrived, batch = self._take()
+            if not spill.append(batch):
+                self._held.appendleft((arrived, batch))
+                return False
+            self._held_ticks -= len(batch)
+        return True
 
     def _is_due(self) -> bool:
         return self._closing or self._held_ticks >= self._limits.flush_ticks
@@ -183,32 +358,43 @@ class FeedWriter:
         room = self._limits.flush_ticks
         while self._held and room > 0:
             came, batch = self._held.popleft()
-            if len(batch) > room:
-                self._held.appendleft((came, batch.take(slice(room, None))))
-                batch = batch.take(slice(room))
+            if (
+                len(batch) > room and batch.gaps and taken
+            ):  # what has become of a gap goes with all of its ticks
+                self._held.appendleft((came, batch))
+                break
+            if len(batch) > room and not batch.gaps:
+                batch, rest = batch.split(room)
+                self._held.appendleft((came, rest))
             taken.append(batch)
             room -= len(batch)
         return arrived, join(taken)
 
-    async def _flush(self, batch: FeedBatch) -> None:
-        """Store `batch`, however long the database takes to come back."""
-        wait_s = _FIRST_WAIT_S
+    async def _flush(self, batch: FeedBatch, is_ours: Callable[[], bool]) -> bool:
+        """Store `batch`, however long the database takes to come back; False where it is not ours any more meanwhile."""
+        backoff = Backoff()
         while True:
             try:
-                if self._prepare is not None:
-                    await self._prepare(batch)
-                written = await self._store.write(batch.ticks)
+                if self._gaps is not None and batch.gaps:
+                    await self._gaps.open(first_of_each(batch.gaps))
+                written = await self._write(batch)
+                if self._gaps is not None and batch.gaps:
+                    await self._gaps.change(last_of_each(batch.gaps))
                 break
             except DatabaseUnavailableError as exc:
-                if not self.waiting_for_database:
-                    log.warning("the database is away, ticks are held: %s", exc)
+                self._fault.failed(str(exc), ticks=self._held_ticks)
                 self.waiting_for_database = True
                 self.counters.retries += 1
-                await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the retries
-                wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
-        if self.waiting_for_database:
-            log.warning("the database is back, ticks are stored again")
-            self.waiting_for_database = False
+                await backoff.pause()
+                if not is_ours():
+                    return False
+        self.waiting_for_database = False
+        self._fault.over()
+        self._stalled_at = time.monotonic()
+        for acknowledge in batch.acknowledge:
+            acknowledge()
+        if not len(batch):
+            return True
         counters = self.counters
         counters.stored += written.stored
         counters.already += written.already
@@ -217,6 +403,44 @@ class FeedWriter:
         counters.first_us = first if counters.first_us is None else min(first, counters.first_us)
         counters.last_us = last if counters.last_us is None else max(last, counters.last_us)
         self._reject(tuple(_named(batch, each.index, each.field, each.reason) for each in written.rejects))
+        return True
+
+    async def _correct(self, corrections: Sequence[Correction]) -> None:
+        """Apply `corrections` once all that was put before is stored: their ticks may be among it."""
+        if self._restate is None:
+            raise FeedError("this feed corrects ticks, and nobody takes that")
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._failure is not None or not (self._held or self._writing or self._spill)
+            )
+            if self._failure is not None:
+                raise self._failure
+        backoff = Backoff()
+        while True:
+            try:
+                restated = await self._restate(corrections)
+                break
+            except DatabaseUnavailableError as exc:
+                self._fault.failed(str(exc), corrections=len(corrections))
+                self.waiting_for_database = True
+                self.counters.retries += 1
+                await backoff.pause()
+        self.waiting_for_database = False
+        self._fault.over()
+        self.counters.restated += restated.done
+        self._reject(
+            tuple(
+                Reject("", 0, each.field, each.reason, repr(corrections[each.index]))
+                for each in restated.rejects
+            )
+        )
+
+    async def _write(self, batch: FeedBatch) -> Written:
+        if not len(batch) and batch.position is None:
+            return Written(0, 0, ())
+        if self._prepare is not None and len(batch):
+            await self._prepare(batch)
+        return await self._store.write(batch.ticks, batch.position)
 
     def _reject(self, rejects: tuple[Reject, ...]) -> None:
         self._rejects.add(rejects)

@@ -14,10 +14,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from db.market import TickBatch
-from feeds.walk_symbols import companies
+from tickdeck.db.market.types import BUY, SELL, TickBatch
+from tickdeck.feeds.walk.symbols import companies
 
 TICK_SIZE: Final = 0.01
+LOT: Final = 100.0
+VENUES: Final = ("N", "Q", "P", "Z", "K", "N", "Q", "D")
+"""Where trades happen, in the letters of the consolidated tapes."""
+SWEEPS: Final = 7
+"""One trade of so many is an intermarket sweep."""
 _YEAR_S: Final = 365 * 86_400.0
 _DAY_US: Final = 86_400_000_000
 _DEGREES: Final = 5  # of freedom of Student's t
@@ -55,6 +60,9 @@ class Market:
         self._spread = 1 + random.poisson(1.0 + 2.0 * rank / symbols, symbols)
         self._lots = random.uniform(0.3, 1.3, symbols)
         self._volatility = random.normal(0.0, 1.0, (2, symbols)) * np.array(_SPREAD)[:, None]
+        # Each symbol trades most where it is listed.
+        listed = np.array([VENUES[place % 2] for place in range(symbols)], dtype=object)
+        self._venues = np.array([[home, *VENUES[1:]] for home in listed], dtype=object)
         self._now_us: int | None = None
         self._last_us = np.zeros(symbols, dtype=np.int64)
         self._seq = 0
@@ -72,8 +80,13 @@ class Market:
         picked = np.searchsorted(self._edges, self._random.random(count), side="right")
         return self.ticks(time_us, np.minimum(picked, len(self.symbols) - 1))
 
-    def ticks(self, time_us: NDArray[np.int64], symbol: NDArray[np.intp]) -> TickBatch:
-        """A tick of symbol number `symbol[i]` at each `time_us[i]` (sorted)."""
+    def ticks(
+        self,
+        time_us: NDArray[np.int64],
+        symbol: NDArray[np.intp],
+        stands_for: NDArray[np.float64] | None = None,
+    ) -> TickBatch:
+        """A tick of symbol number `symbol[i]` at each `time_us[i]` (sorted), as large as `stands_for[i]` (None: one) are."""
         count = len(time_us)
         if count:
             if self._now_us is None:
@@ -88,14 +101,22 @@ class Market:
         seq = self._seq + 1 + np.arange(count, dtype=np.int64)
         self._seq += count
         per_unit = round(1 / TICK_SIZE)  # dividing whole cents gives the float nearest to the decimal
+        sizes = self._sizes(symbol, shape)
+        if stands_for is not None:
+            sizes = np.where(stands_for > 1, LOT * np.maximum(1.0, np.rint(sizes * stands_for / LOT)), sizes)
         return TickBatch(
             time_us,
             self.symbols[symbol],
             seq,
             price,
-            self._sizes(symbol, shape),
+            sizes,
             bid / per_unit,
             ask / per_unit,
+            self._venues[symbol, seq % len(VENUES)],
+            np.where(seq % SWEEPS == 0, "@F", "@").astype(object),
+            side=np.where(price >= ask / per_unit, BUY, np.where(price <= bid / per_unit, SELL, 0)).astype(
+                np.int16
+            ),
         )
 
     def _begin(self, time_us: int) -> None:
@@ -140,6 +161,6 @@ class Market:
 
     def _sizes(self, symbol: NDArray[np.intp], shape: NDArray[np.float64]) -> NDArray[np.float64]:
         lots = np.exp(self._random.normal(self._lots[symbol] - 0.8, 0.9)) * shape
-        round_lots = 100.0 * np.maximum(1.0, np.rint(lots))
+        round_lots = LOT * np.maximum(1.0, np.rint(lots))
         odd = self._random.integers(1, 100, len(symbol)).astype(np.float64)
         return np.where(self._random.random(len(symbol)) < _ODD_LOTS, odd, round_lots)

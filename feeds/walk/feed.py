@@ -8,15 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from db.errors import ConfigurationError
-from db.instruments import Instrument
-from db.market import TickBatch
-from feeds.base import FeedBatch
-from feeds.clock import PacedClock
-from feeds.prefetch import ahead
-from feeds.walk_history import history
-from feeds.walk_market import Market
-from feeds.walk_symbols import MOST
+from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.types import Instrument, TickBatch
+from tickdeck.feeds.base import FeedBatch, ahead
+from tickdeck.feeds.clock import PacedClock
+from tickdeck.feeds.walk.history import history
+from tickdeck.feeds.walk.market import Market
+from tickdeck.feeds.walk.symbols import MOST
 
 MAX_RATE: Final = 1_000_000.0
 _CHUNK_US: Final = 500_000
@@ -74,7 +72,7 @@ class RandomWalk:
 
     def past(self) -> WalkPast:
         """The time before the start, after the newest of `resume`: to be stored before the walk itself."""
-        return WalkPast(history(self._market, self._start_us, since_us=self._since_us))
+        return WalkPast(history(self._market, self._start_us, since_us=self._since_us, rate=self._rate))
 
     async def batches(self) -> AsyncIterator[FeedBatch]:
         """Yield ticks when they are due."""

@@ -1,0 +1,1 @@
+"""The synthetic market: a reproducible random walk."""
