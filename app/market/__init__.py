@@ -1,0 +1,1 @@
+"""The market as viewers see it: pure, without I/O and without a clock."""
