@@ -1,0 +1,112 @@
+"""What a connection may do before it has said what it wants: how much, and for how long.
+
+Whoever reaches the port may open connections, before any gate can ask who it is.  uvicorn's parser itself has no bound for
+the head of a request, neither of bytes nor of time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import ClassVar, Final
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES: Final = 65_536
+"""The longest head of a request: its line and all its headers."""
+HEAD_S: Final = 15.0
+"""How long a head may take; a connection that says nothing is cut off as well."""
+BODY_S: Final = 60.0
+"""How long a body may take."""
+HALF_OPEN_PER_ADDRESS: Final = 256
+"""Connections of one address of which no head has come yet."""
+
+log = structlog.get_logger(__name__)
+
+
+class TooLongError(Exception):
+    """The head of a request is longer than it may be; uvicorn answers 400 and closes."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol, which cuts off whoever sends a head that is too long, or one too slowly."""
+
+    _half_open: ClassVar[Counter[str]] = Counter()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._counted = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = self._read_bytes = 0
+        self._wait_for_head()
+        if self._half_open[self._address] > HALF_OPEN_PER_ADDRESS:
+            log.warning("too_many_half_open", address=self._address)
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_head()
+        self._time(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._counted and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:  # what the parser holds of it is told to nobody
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        self._head_bytes = self._read_bytes = 0
+        self._wait_for_head()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._take(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._take(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._has_head()
+        self._time(BODY_S)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._time(None)
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._time(None)
+        super().handle_websocket_upgrade()
+
+    def _take(self, count: int) -> None:
+        self._read_bytes += count
+        if self._read_bytes > HEAD_BYTES:
+            raise TooLongError
+
+    def _wait_for_head(self) -> None:
+        if not self._counted:
+            self._counted = True
+            self._half_open[self._address] += 1
+            self._time(HEAD_S)
+
+    def _has_head(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._half_open[self._address] -= 1
+            if not self._half_open[self._address]:
+                del self._half_open[self._address]
+
+    def _time(self, seconds: float | None) -> None:
+        """Cut the connection off after so long; None: not any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._cut_off)
+
+    def _cut_off(self) -> None:
+        log.debug("slow_request_cut_off", address=self._address)
+        self.transport.abort()

@@ -1,0 +1,372 @@
+"""The messages of the push, in JSON: what a viewer may send, and the bytes of each part of an answer.
+
+docs/protocol.md describes every field.  Rows and candles are encoded once for each change and kept with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from tickdeck.app.market.charts import Chart, ChartCandle
+from tickdeck.app.market.flow import Flow
+from tickdeck.app.market.quotes import QuoteRow
+from tickdeck.app.market.tapes import TapeTick
+from tickdeck.db.errors import MAX_EXCERPT, MarketDataError, TickdeckError, UnknownSymbolError, excerpt
+from tickdeck.db.market.bar_types import BarType, ChartInterval, parse_chart_interval
+from tickdeck.db.market.conditions import describe
+from tickdeck.db.market.indicators import MOST as MOST_INDICATORS
+from tickdeck.db.market.indicators import Indicator
+from tickdeck.db.market.indicators import parse as parse_indicator
+from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, Candle
+
+RowForm = Literal["objects", "arrays"]
+
+FIELDS: Final = (
+    "symbol", "last", "change", "change_pct", "bid", "ask", "volume", "vwap", "time", "trades",
+    "open", "high", "low",
+)  # fmt: skip
+"""The order of a row in the form `arrays`; a row may end before `open` where that and the rest did not change."""
+FREQUENT: Final = FIELDS.index("open")
+"""How many fields come first that change with every tick."""
+MAX_EXACT_INT: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly."""
+MAX_SYMBOLS: Final = 5_000
+MAX_NESTING: Final = 16
+"""How deep objects and lists may lie in one another in a viewer's message."""
+MAX_PONG_BYTES: Final = 1_024
+MAX_COMPLAINTS: Final = 10
+"""About parts of one kind; of the first so many the viewer hears."""
+
+
+class ProtocolError(TickdeckError):
+    """A viewer's message that cannot be understood; the message says which part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What one viewer watches; equal subscriptions share every frame."""
+
+    watchlist: Literal["all"] | tuple[str, ...] | None = None
+    chart: tuple[str, ChartInterval] | None = None
+    tape: str | None = None
+    form: RowForm = "objects"
+    indicators: tuple[Indicator, ...] = ()
+    """Those of the chart."""
+    flow: bool = False
+    """Whether the chart has order flow."""
+
+    def only(self, known: Container[str]) -> Subscription:
+        """As much of it as there is where only the symbols `known` are."""
+        symbols = self.watchlist
+        return Subscription(
+            tuple(s for s in symbols if s in known) if isinstance(symbols, tuple) else symbols,
+            self.chart if self.chart is not None and self.chart[0] in known else None,
+            self.tape if self.tape is not None and self.tape in known else None,
+            self.form,
+            self.indicators,
+            self.flow,
+        )
+
+
+NOTHING: Final = Subscription()
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value in `text`; raise `ProtocolError` where it is no JSON or nested too deeply."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise ProtocolError(f"message is no JSON: {exc}") from exc
+    if _nested_too_deeply(value):
+        raise ProtocolError(f"message is nested more than {MAX_NESTING} levels deep")
+    return value
+
+
+def _nested_too_deeply(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_NESTING + 1):
+        inside: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                inside += each.values()
+            elif isinstance(each, list):
+                inside += each
+        if not inside:
+            return False
+        level = inside
+    return True
+
+
+def parse_message(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in `text`; raise `ProtocolError` where it is none."""
+    message = parse_json(text)
+    if not isinstance(message, dict):
+        raise ProtocolError("message must be a JSON object")
+    return message
+
+
+def pong(value: object) -> bytes:
+    """The answer to a ping; raise `ProtocolError` where the value to send back is too long."""
+    answer = orjson.dumps({"type": "pong", "pong": value})
+    if len(answer) > MAX_PONG_BYTES:
+        raise ProtocolError(f"ping: the value to send back is longer than {MAX_PONG_BYTES} bytes")
+    return answer
+
+
+def parse_subscription(request: object, known: Container[str]) -> tuple[Subscription, list[str]]:
+    """What `request` (the value of `subscribe`) means, and a complaint for each part that cannot be had.
+
+    A part that is wrong is off; the others stand.  `known` holds the symbols there are.
+    """
+    if not isinstance(request, dict):
+        return NOTHING, ["subscribe must be an object with watchlist, chart or tape"]
+    complaints = [f"subscribe has no part {excerpt(name)}" for name in request if name not in _PARTS]
+    del complaints[MAX_COMPLAINTS:]
+    watchlist: Literal["all"] | tuple[str, ...] | None = None
+    chart: tuple[str, ChartInterval] | None = None
+    indicators: tuple[Indicator, ...] = ()
+    tape: str | None = None
+    form: RowForm = "objects"
+    flow = False
+    if request.get("watchlist") is not None:
+        try:
+            watchlist, missing = _watchlist(request["watchlist"], known)
+            complaints += missing
+        except TickdeckError as exc:
+            complaints.append(f"watchlist: {exc}")
+    if request.get("chart") is not None:
+        try:
+            chart = _chart(request["chart"], known)
+            indicators, wrong = _indicators(request["chart"].get("indicators"))
+            complaints += wrong
+            flow = _flag(request["chart"].get("flow"), "flow")
+        except TickdeckError as exc:
+            complaints.append(f"chart: {exc}")
+    if request.get("tape") is not None:
+        try:
+            tape = _symbol(request["tape"], known)
+        except TickdeckError as exc:
+            complaints.append(f"tape: {exc}")
+    if request.get("rows", "objects") == "arrays":
+        form = "arrays"
+    elif request.get("rows", "objects") != "objects":
+        complaints.append("rows must be 'objects' or 'arrays'")
+    return Subscription(watchlist, chart, tape, form, indicators, flow), complaints
+
+
+_PARTS: Final = ("watchlist", "chart", "tape", "rows")
+
+
+def _watchlist(value: object, known: Container[str]) -> tuple[Literal["all"] | tuple[str, ...], list[str]]:
+    if value == "all":
+        return "all", []
+    if not isinstance(value, list) or len(value) > MAX_SYMBOLS:
+        raise ProtocolError(f"must be 'all' or a list of at most {MAX_SYMBOLS} symbols")
+    symbols: dict[str, None] = {}
+    complaints = []
+    for each in value:
+        try:
+            symbols[_symbol(each, known)] = None
+        except TickdeckError as exc:
+            complaints.append(f"watchlist: {exc}")
+    return tuple(symbols), complaints[:MAX_COMPLAINTS]
+
+
+def _chart(value: object, known: Container[str]) -> tuple[str, ChartInterval]:
+    if not isinstance(value, dict) or not isinstance(value.get("interval"), str):
+        raise ProtocolError('must be {"symbol": …, "interval": …}')
+    symbol, interval = _symbol(value.get("symbol"), known), value["interval"]
+    if len(interval) > MAX_EXCERPT:
+        raise ProtocolError(f"interval {excerpt(interval)} is unknown")
+    return symbol, parse_chart_interval(interval)
+
+
+def _flag(value: object, name: str) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise ProtocolError(f"{name} must be true or false, not {excerpt(value)}")
+    return bool(value)
+
+
+def _indicators(value: object) -> tuple[tuple[Indicator, ...], list[str]]:
+    if value is None:
+        return (), []
+    if not isinstance(value, list) or len(value) > MOST_INDICATORS:
+        raise ProtocolError(f"indicators must be a list of at most {MOST_INDICATORS} texts such as 'ema(20)'")
+    found: dict[Indicator, None] = {}
+    complaints = []
+    for each in value:
+        try:
+            if not isinstance(each, str):
+                raise ProtocolError(f"an indicator is a text such as 'ema(20)', not {excerpt(each)}")
+            found[parse_indicator(each)] = None
+        except TickdeckError as exc:
+            complaints.append(f"indicator: {exc}")
+    return tuple(found), complaints[:MAX_COMPLAINTS]
+
+
+def _symbol(value: object, known: Container[str]) -> str:
+    if not isinstance(value, str) or not value or len(value) > MAX_SYMBOL_LENGTH:
+        raise MarketDataError(f"a symbol is a text of 1 to {MAX_SYMBOL_LENGTH} characters")
+    if value not in known:
+        raise UnknownSymbolError(value)
+    return value
+
+
+# -- the bytes of what is sent ------------------------------------------------------------------------------
+
+
+def encode(value: object) -> bytes:
+    """`value` as JSON."""
+    return orjson.dumps(value)
+
+
+def encode_row(row: QuoteRow, form: RowForm, since: int) -> bytes:
+    """One row of the watchlist for somebody who has all changes up to version `since`."""
+    if form == "objects":
+        return row.encoded.get("object") or _keep(
+            row, "object", dict(zip(FIELDS, row_values(row), strict=True))
+        )
+    if row.edges_version <= since:
+        return row.encoded.get("frequent") or _keep(row, "frequent", row_values(row)[:FREQUENT])
+    return row.encoded.get("array") or _keep(row, "array", row_values(row))
+
+
+def _keep(row: QuoteRow, name: str, value: object) -> bytes:
+    row.encoded[name] = encoded = orjson.dumps(value)
+    return encoded
+
+
+def price_decimals(price: float, decimals: int) -> int:
+    """The decimals of an instrument, or more where they would leave less than two digits of a price.
+
+    assets/lib/format.js has the same rule.
+    """
+    if not price or abs(price) >= 10.0 ** (1 - decimals):
+        return decimals
+    return max(decimals, 3 - math.floor(math.log10(abs(price))))
+
+
+def row_values(row: QuoteRow) -> list[Any]:
+    """The values of `FIELDS`: computed ones rounded to what a display can use, the others as they are stored."""
+    day = row.day
+    priced = day.priced
+    reference = day.open if row.previous_close is None else row.previous_close
+    change = None if row.last is None else row.last - reference
+    decimals = price_decimals(row.last if row.last is not None else reference, row.instrument.price_decimals)
+    return [
+        row.symbol,
+        _number(row.last),
+        None if change is None else _number(round(change, decimals + 4)),
+        None if change is None or not reference else _number(round(100 * change / reference, 3)),
+        _number(row.bid),
+        _number(row.ask),
+        _number(round(day.volume, 8)),
+        None if day.volume == 0 else _number(round(day.turnover / day.volume, decimals + 2)),
+        None if row.last_us is None else row.last_us // 1000,
+        day.trades,
+        _number(day.open if priced else None),
+        _number(day.high if priced else None),
+        _number(day.low if priced else None),
+    ]
+
+
+def encode_candle(kept: ChartCandle) -> bytes:
+    """One candle `[t_ms, open, high, low, close, volume, turnover, trades]`."""
+    if kept.encoded is None:
+        kept.encoded = orjson.dumps(candle_values(kept.candle))
+    return kept.encoded
+
+
+def candle_values(candle: Candle) -> list[Any]:
+    """The values of a candle as sent, the time in ms, with a fraction where it starts between two."""
+    return [
+        _number(candle.time_us / 1000),
+        _number(candle.open),
+        _number(candle.high),
+        _number(candle.low),
+        _number(candle.close),
+        _number(round(candle.volume, 8)),
+        _number(round(candle.turnover, 8)),
+        candle.trades,
+    ]
+
+
+def encode_chart_head(chart: Chart) -> bytes:
+    """What a chart is of, without the closing brace."""
+    head = {
+        "symbol": chart.symbol,
+        "interval": str(chart.interval),
+        "timezone": chart.instrument.timezone,
+        "day_start": chart.instrument.day_start,
+        "price_decimals": chart.instrument.price_decimals,
+    }
+    return orjson.dumps(head)[:-1]
+
+
+def describe_lines(indicator: Indicator) -> list[dict[str, Any]]:
+    """How the lines of an indicator are drawn, in the order of its values."""
+    return [{"name": each.name, "style": each.style, "shift": each.shift} for each in indicator.lines]
+
+
+def encode_indicator_head(indicator: Indicator) -> bytes:
+    """What an indicator is and how it is drawn, without the closing brace."""
+    kind = indicator.kind
+    head = {
+        "id": str(indicator),
+        "name": kind.name,
+        "title": kind.title,
+        "pane": kind.pane,
+        "levels": kind.levels,
+        "lines": describe_lines(indicator),
+    }
+    return orjson.dumps(head)[:-1]
+
+
+def encode_values(chart: Chart, indicator: Indicator, from_us: int) -> bytes:
+    """The values from the candle at `from_us` on, each `[t_ms, one of each line]`, with commas between; null: none.
+
+    Raises `IndicatorError`.
+    """
+    key = indicator, from_us
+    encoded = chart.encoded.get(key)
+    if encoded is None:
+        time_us, columns = chart.values(indicator, from_us)
+        decimals = chart.instrument.price_decimals + 4
+        whole = not isinstance(chart.interval, BarType)
+        rows = zip(
+            (time_us // 1000 if whole else time_us / 1000).tolist(),
+            *(column.round(decimals).tolist() for column in columns),
+            strict=True,
+        )
+        encoded = chart.encoded[key] = orjson.dumps(list(rows))[1:-1]
+    return encoded
+
+
+def encode_flow(flow: Flow, since: int) -> bytes:
+    """Order flow for somebody who has all changes up to version `since`."""
+    cells = [
+        [each.minute_us // 1000, _number(each.price), *map(_number, each.cell)] for each in flow.since(since)
+    ]
+    return orjson.dumps({"from": flow.from_us // 1000, "sides": flow.sides, "cells": cells})
+
+
+def tick_values(tick: TapeTick) -> list[Any]:
+    """The values of a tick as sent: times in µs; a `seq` beyond 2^53 - 1 as text, so that no reader rounds it."""
+    return [
+        tick.time_us, tick.seq if abs(tick.seq) <= MAX_EXACT_INT else str(tick.seq),
+        _number(tick.price), _number(tick.size), _number(tick.bid), _number(tick.ask),
+        tick.exchange, tick.conditions, *describe(tick.conditions), tick.side,
+    ]  # fmt: skip
+
+
+def _number(value: float | None) -> float | int | None:
+    """Whole numbers without their `.0`: the same in JSON, and shorter."""
+    if value is None:
+        return None
+    whole = int(value)
+    return whole if whole == value and abs(whole) <= MAX_EXACT_INT else value
