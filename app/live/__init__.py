@@ -1,0 +1,1 @@
+"""The live market: one state kept equal to the database."""

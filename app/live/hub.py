@@ -5,28 +5,39 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
 
-from app.live.broadcast import Broadcast, Viewer
-from app.live.metrics import Metrics
-from app.live.protocol import NOTHING, Subscription, parse_subscription
-from app.live.reader import StateReader
-from app.live.rereads import Rereads
-from app.live.settings import LiveSettings
-from app.live.state import MarketState
-from app.live.topics import Topics
-from db.errors import DatabaseError
-from db.listener import Listener
-from db.messages import Bars, FeedStatus, Message, Reload
-from db.pool import Pool
+from tickdeck.app.config import LiveSettings
+from tickdeck.app.live.catch_up import CatchUp, StateReader
+from tickdeck.app.live.feeds import FeedBoard
+from tickdeck.app.market.state import MarketState
+from tickdeck.app.memory import GivesBack
+from tickdeck.app.push.audience import Audience
+from tickdeck.app.push.broadcast import Viewer
+from tickdeck.app.push.metrics import Metrics
+from tickdeck.app.supervision import Supervisor
+from tickdeck.db.candles.verify import Difference
+from tickdeck.db.candles.watch import tell
+from tickdeck.db.errors import DatabaseError
+from tickdeck.db.faults import Fault
+from tickdeck.db.listener import Listener
+from tickdeck.db.lookback import horizon_us
+from tickdeck.db.market.messages import Bars, FeedStatus, Message, Reload, Restated
+from tickdeck.db.session import Pool
 
+STATUS_S: Final = 1.0
+LOOK_S: Final = 0.25
+"""How often it is looked whether a feed fell silent."""
 REFRESH_S: Final = 10.0
-"""How often instruments and feeds, of which not every change is notified, are looked at."""
+"""How often instruments, of which not every change is notified, are looked at."""
+FEEDS_S: Final = 2.0
+"""How often it is looked at how the feeds fare, which is as often as they say it."""
 RATE_WINDOW_S: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -49,43 +60,70 @@ class Hub:
         self.metrics = Metrics()
         self.state = MarketState(version=now_us())
         self.viewers = 0
+        """Connections, those of viewers who watch a replay included."""
         self._database = database
         self._connected = False
         self._reason = "starting"
-        self._feeds: dict[str, dict[str, str]] = {}
+        self._deaf_since: float | None = None
+        """When the database was lost, on the monotonic clock."""
+        self._late = False
+        """It has not answered for a moment."""
+        self._feeds = FeedBoard()
+        self._differ = ""
+        """What candles differ from their ticks; empty: none that is known of."""
+        self._later_us: set[int] = set()
+        """Seconds whose bars came before their time, to be read once it has come."""
         self._ticks_at: deque[int] = deque([0], maxlen=RATE_WINDOW_S + 1)
-        self.broadcast = Broadcast(self.state, settings, self.metrics, now_us=now_us, status=self._status())
         self._reader = StateReader(pool, self.state)
-        self._topics = Topics(self.state, self._reader, grace_s=settings.chart_grace_s)
-        self._rereads = Rereads(
+        self.audience = Audience(
+            self.state,
+            self._reader,
+            settings,
+            self.metrics,
+            now_us=now_us,
+            status=self._status(),
+            refresh=self._new_instruments,
+        )
+        self._catch_up = CatchUp(
             self.state,
             self._reader,
             self.metrics,
             tape_rate=settings.tape_rate,
-            changed=self.broadcast.changed,
+            chart_rate=settings.chart_rate,
+            changed=self.audience.changed,
+        )
+        self._refresh_fault = Fault(
+            "instruments_or_feeds_not_read", "instruments_and_feeds_read_again", after_s=5
         )
         self._ready = asyncio.Event()
         self._listener = Listener(
-            url, on_message=self._on_message, on_connected=self._on_connected, on_lost=self._on_lost
+            url,
+            on_message=self._on_message,
+            on_connected=self._on_connected,
+            on_lost=self._on_lost,
+            on_late=self._on_late,
+            on_answer=self._on_answer,
+            on_refused=self.metrics.refused.inc,
         )
-        self._stack = AsyncExitStack()
+        self._memory = GivesBack()
+        self._tasks = Supervisor()
 
     async def __aenter__(self) -> Self:
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
-            self._listener.run, self._rereads.run,
-            self._every(1.0, self._tick), self._every(REFRESH_S, self._refresh),
-        )  # fmt: skip
-        tasks = [group.create_task(loop()) for loop in loops]
-        for task in tasks:
-            self._stack.callback(task.cancel)
-        self._stack.callback(self.broadcast.close)
+        self._tasks.start("listener", self._listener.run)
+        self._tasks.start("reading of quotes", self._catch_up.read_quotes)
+        self._tasks.start("reading of new ticks", self._catch_up.read_new_ticks)
+        self._tasks.start("following of ticks", self._catch_up.follow)
+        self._tasks.every(STATUS_S, "status", self._update_status)
+        self._tasks.every(LOOK_S, "look at the feeds", self._look_at_feeds)
+        self._tasks.every(REFRESH_S, "refresh", self._refresh)
+        self._tasks.every(FEEDS_S, "feeds", self._read_feeds)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        self.audience.close()
+        await self._tasks.stop()
 
     # -- for the routes -------------------------------------------------------------------------------------
 
@@ -94,150 +132,189 @@ class Hub:
         await self._ready.wait()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether live data can be served, and what /healthz says."""
+        """Whether live data can be served and are fed, and what /healthz says."""
+        fault = self._feeds.fault()
+        status = "reconnecting" if not self._answers else "ok" if fault is None else "degraded"
         facts = self._status() | {
-            "status": "ok" if self._connected else "reconnecting",
+            "status": status,
             "symbols": len(self.state.rows()),
             "viewers": self.viewers,
         }
-        return self._connected, facts if self._connected else facts | {"reason": self._reason}
+        if status == "ok" and self._differ:  # it serves, but not what it should
+            return True, facts | {"status": "degraded", "reason": self._differ}
+        if status == "ok":
+            return True, facts
+        return False, facts | {"reason": self._reason if status == "reconnecting" else fault}
 
-    async def watch(self, viewer: Viewer, asked: object) -> list[str]:
-        """Let `viewer` watch what it `asked` for; return a complaint for each part it cannot have."""
-        watched, complaints = await self._understand(asked)
-        await self._topics.acquire(watched)
-        before = viewer.watched
-        self.broadcast.watch(viewer, watched)
-        self._topics.release(before)
-        return complaints
+    def verified(self, differences: Sequence[Difference]) -> None:
+        """Candles were compared with their ticks: these differ."""
+        self._differ = tell(differences)
+        self.metrics.differing.set(len(differences))
+        self.metrics.verified.set_to_current_time()
+        self.audience.set_status(self._status())
 
     @contextmanager
     def connected(self, viewer: Viewer) -> Iterator[None]:
         """Count the viewer while its connection lasts, and forget it then."""
         self.viewers += 1
         self.metrics.viewers.set(self.viewers)
+        self.audience.enter(viewer)
         try:
             yield
         finally:
             self.viewers -= 1
             self.metrics.viewers.set(self.viewers)
-            self.leave(viewer)
+            self.audience.leave(viewer)
 
-    def leave(self, viewer: Viewer) -> None:
-        """Send the viewer nothing any more; it may be connected still."""
-        self.broadcast.leave(viewer)
-        self._topics.release(viewer.watched)
-        viewer.watched = NOTHING
+    async def subscribe(self, viewer: Viewer, request: object) -> list[str]:
+        """Let `viewer` watch what it requests; return a complaint for each part it cannot have."""
+        return await self.audience.subscribe(viewer, request)
 
-    async def replay(self, _viewer: Viewer, _asked: object) -> list[str]:
-        """The hub itself has no replays: `app.live.replay_rooms` stands before it where there are some."""
+    async def replay(self, _viewer: Viewer, _request: object) -> list[str]:
+        """The hub itself has no replays: `app.replay.rooms` stands before it where there are some."""
         return ["there are no replays here"]
 
-    async def poll(self, asked: object, since: int) -> bytes:
+    async def poll(self, request: object, since: int) -> bytes:
         """For who cannot hold a connection: the message with all changes after version `since`."""
-        watched, complaints = await self._understand(asked)
-        await self._topics.use(watched)
-        return self.broadcast.frames.poll(watched, since, complaints)
-
-    async def _understand(self, asked: object) -> tuple[Subscription, list[str]]:
-        watched, complaints = parse_subscription(asked, self.state.instruments)
-        if complaints and self._connected and await self._refreshed_instruments():
-            return parse_subscription(asked, self.state.instruments)
-        return watched, complaints
+        return await self.audience.poll(request, since)
 
     # -- the database ---------------------------------------------------------------------------------------
 
     async def _on_connected(self) -> None:
         self.metrics.reads.labels("connected").inc()
-        self._rereads.begin_whole_read()
-        await self._reader.everything()
-        self._feeds = await self._reader.feeds()
+        self._catch_up.begin_whole_read()
+        await self._reader.read_all()
+        deaf_s = 0.0 if self._deaf_since is None else time.monotonic() - self._deaf_since
+        self._feeds.read(await self._reader.feeds(), deaf_s=deaf_s)
+        self._deaf_since = None
+        await self.audience.prepare_snapshots()
         self._connected = True
-        self._ready.set()
-        self._rereads.resume()
+        self._catch_up.resume()
         self.state.reset()  # whoever was here before gets a snapshot
-        self.broadcast.set_status(self._status())
-        self.broadcast.changed()
-        log.info("database_connected", symbols=len(self.state.instruments))
+        self.audience.set_status(self._status())
+        self.audience.changed()
+        if not self._ready.is_set():
+            log.info("database_connected", symbols=len(self.state.instruments))
+        self._ready.set()
 
     def _on_lost(self, reason: str) -> None:
         if self._connected:
             self.metrics.reconnects.inc()
-            log.warning("database_lost", reason=reason)
-        self._connected = False
-        self._rereads.pause()
+        self._connected = self._late = False
+        if self._deaf_since is None:
+            self._deaf_since = time.monotonic()
+        self._catch_up.pause()
         self._reason = reason
-        self.broadcast.set_status(self._status())
+        self.audience.set_status(self._status())
+
+    def _on_answer(self) -> None:
+        self._late = False
+        self.audience.set_status(self._status())
+
+    def _on_late(self) -> None:
+        self._late = True
+        self._reason = "the database does not answer"
+        self.audience.set_status(self._status())
+
+    @property
+    def _answers(self) -> bool:
+        return self._connected and not self._late
 
     def _on_message(self, message: Message) -> None:
+        """Anybody who may connect to the database may notify: what cannot be used is counted, and stops nothing."""
         self.metrics.messages.labels(type(message).__name__.lower()).inc()
-        if isinstance(message, Bars):
-            self._on_bars(message)
-        elif isinstance(message, Reload):
-            self._rereads.reload()
-        else:
-            self._on_feed(message)
+        try:
+            if isinstance(message, Bars):
+                self._on_bars(message)
+            elif isinstance(message, Reload):
+                self._catch_up.request_all()
+            elif isinstance(message, Restated):
+                self._catch_up.request_symbols(message.symbols)
+            else:
+                self._on_feed(message)
+        except Exception as exc:  # noqa: BLE001 - whatever it says
+            log.warning("notification_refused", reason=f"{type(exc).__name__}: {exc}")
+            self.metrics.refused.inc()
+            self._catch_up.request_all()  # part of it may have been merged
 
     def _on_bars(self, message: Bars) -> None:
+        horizon = horizon_us()
+        later = {bar.candle.time_us for bar in message.bars if bar.candle.time_us >= horizon}
+        if later:  # a read would not show them yet either
+            self._later_us |= later
+            message = replace(
+                message, bars=tuple(bar for bar in message.bars if bar.candle.time_us < horizon)
+            )
         before = self.state.ticks
         self.state.apply(message)
         self.metrics.ticks.inc(self.state.ticks - before)
         self.metrics.latency.observe(max(0, now_us() - message.sent_us) / 1e6)
-        self._rereads.after(message)
-        self.broadcast.changed()
+        self._catch_up.request_after(message)
+        self.audience.changed()
 
     def _on_feed(self, feed: FeedStatus) -> None:
-        self._feeds[feed.name] = {"name": feed.name, "kind": feed.kind, "state": feed.state}
-        self.broadcast.set_status(self._status())
+        self._feeds.heard(feed)
+        self.audience.set_status(self._status())
 
     # -- what is not always notified ------------------------------------------------------------------------
 
-    async def _refreshed_instruments(self) -> bool:
-        """Whether there was anything new about the instruments."""
+    async def _new_instruments(self) -> bool:
+        """Read what is new about the instruments; False where nothing is, or the database is away."""
+        if not self._connected:
+            return False
         try:
             changed = await self._reader.instruments_changed()
             if changed:
-                await self._reader.symbols(set())
-                self.broadcast.changed()
+                await self._reader.read_symbols(set())
+                self.audience.changed()
         except DatabaseError as exc:
-            log.warning("instruments_not_read", reason=str(exc))
+            self._not_refreshed(exc)
             return False
         return changed
 
     async def _refresh(self) -> None:
         if not self._connected:
             return
-        await self._refreshed_instruments()
+        await self._new_instruments()
+
+    async def _read_feeds(self) -> None:
+        if not self._connected:
+            return
         try:
-            self._feeds = await self._reader.feeds()
+            self._feeds.read(await self._reader.feeds())
+            self._refresh_fault.over()
         except DatabaseError as exc:
-            log.warning("feeds_not_read", reason=str(exc))
-        self.broadcast.set_status(self._status())
+            self._not_refreshed(exc)
+        self.audience.set_status(self._status())
+
+    def _not_refreshed(self, exc: DatabaseError) -> None:
+        if self._connected:  # else that is said already
+            self._refresh_fault.failed(str(exc))
 
     # -- the status -----------------------------------------------------------------------------------------
 
     def _status(self) -> dict[str, Any]:
         ticks = self._ticks_at
         return {
-            "state": "live" if self._connected else "reconnecting",
-            "feeds": list(self._feeds.values()),
+            "state": "reconnecting" if not self._answers else "feed" if self._feeds.fault() else "live",
+            "feeds": self._feeds.shown(),
             "database": self._database,
             "ticks_per_s": round((ticks[-1] - ticks[0]) / max(1, len(ticks) - 1)),
+            "warning": self._differ,
         }
 
-    async def _tick(self) -> None:
-        self._ticks_at.append(self.state.ticks)
-        self._topics.sweep()
+    async def _look_at_feeds(self) -> None:
         if self._connected:
-            self._topics.retry()
-            self.broadcast.changed()
-        self.broadcast.set_status(self._status())
+            self.audience.set_status(self._status())
 
-    @staticmethod
-    def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
-        async def loop() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                await act()
-
-        return loop
+    async def _update_status(self) -> None:
+        self._ticks_at.append(self.state.ticks)
+        self.audience.sweep()
+        self._memory.look(self.viewers)
+        if self._connected:
+            if self._later_us and (horizon := horizon_us()) > min(self._later_us):
+                self._later_us = {each for each in self._later_us if each >= horizon}
+                self._catch_up.request_all()
+            self.audience.retry()
+            self.audience.changed()
+        self.audience.set_status(self._status())

@@ -1,0 +1,104 @@
+"""What is known of the feeds that write: who runs, who fell silent, who failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tickdeck.db.feeds_status import FeedRow
+from tickdeck.db.market.messages import FeedStatus
+
+SILENT_AFTER_S: Final = 2.5
+"""A feed that runs says so every second."""
+
+
+@dataclass(slots=True)
+class _Known:
+    name: str
+    kind: str
+    state: str
+    detail: str
+    heard_at: float
+    """On our own clock: the database's may be another."""
+    source: dict[str, Any] = field(default_factory=dict)
+    """What a live feed says of its source, as the status has it."""
+
+
+class FeedBoard:
+    """Each feed by its name, from the table and from what is notified.
+
+    Those that were gone before this was made are shown and are no fault: nobody knows whether they are to run still.
+    `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._feeds: dict[str, _Known] = {}
+
+    def read(self, rows: Iterable[FeedRow], *, deaf_s: float = 0.0) -> None:
+        """Take all rows of the table.
+
+        `deaf_s`: for so long nobody could say anything, as the database was away; that is nobody's silence.
+        """
+        now = self._clock()
+        self._feeds = {
+            row.name: _Known(
+                row.name,
+                row.kind,
+                row.state,
+                row.detail,
+                now - max(0.0, row.silent_s - deaf_s),
+                _source(row),
+            )
+            for row in rows
+        }
+
+    def heard(self, feed: FeedStatus) -> None:
+        """A feed has said something."""
+        source = self._feeds[feed.name].source if feed.name in self._feeds else {}
+        self._feeds[feed.name] = _Known(feed.name, feed.kind, feed.state, feed.detail, self._clock(), source)
+
+    def shown(self) -> list[dict[str, Any]]:
+        """For the status: name, kind and state, which is `running`, `silent`, `ended` or `failed`; and of live feeds more."""
+        return [
+            {"name": each.name, "kind": each.kind, "state": self._state(each)} | each.source
+            for each in self._feeds.values()
+        ]
+
+    def fault(self) -> str | None:
+        """What is wrong with the first feed that has died or failed since this was made; None: nothing."""
+        for each in self._feeds.values():
+            if each.heard_at < self._began - SILENT_AFTER_S:
+                continue
+            state = self._state(each)
+            if state == "silent":
+                # No count of seconds: the sentence is the same as long as the fault is.
+                return f"feed {each.name} is not heard of any more"
+            if state == "failed":
+                return (
+                    f"feed {each.name} failed: {each.detail}" if each.detail else f"feed {each.name} failed"
+                )
+        return None
+
+    def _state(self, each: _Known) -> str:
+        silent = each.state == "running" and self._clock() - each.heard_at > SILENT_AFTER_S
+        return "silent" if silent else each.state
+
+
+def _source(feed: FeedRow) -> dict[str, Any]:
+    if not feed.health and not feed.fault:
+        return {}
+    lag_s, last_us = feed.health.get("lag_s"), feed.health.get("last_us")
+    return {
+        "connected": feed.health.get("connected"),
+        "symbols": len(feed.health.get("symbols") or ()),
+        "lag_ms": None if lag_s is None else round(1000 * lag_s),
+        "last": None if last_us is None else last_us // 1000,
+        "filling": feed.health.get("filling"),
+        "missing": feed.missing_gaps,
+        "restarts": feed.health.get("restarts"),
+        "fault": (feed.health.get("fault") or feed.fault)[:200],
+    }
