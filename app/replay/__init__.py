@@ -1,0 +1,1 @@
+"""Stored sessions played back on a clock of their own."""

@@ -1,0 +1,257 @@
+"""What a replay reads: blocks of ticks to play, and the whole market at a place to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tickdeck.app.market.charts import Chart
+from tickdeck.app.replay.clock import Position, ReplayError
+from tickdeck.db.candles.bars import read_bars
+from tickdeck.db.candles.imported import list_imported
+from tickdeck.db.candles.indicated import read_lead
+from tickdeck.db.candles.read import candle_pages, read_candles, read_candles_at
+from tickdeck.db.market.bar_types import BarFold, BarType, ChartInterval
+from tickdeck.db.market.buckets import bucket_of
+from tickdeck.db.market.flowfold import FlowFold
+from tickdeck.db.market.indicators import Lead
+from tickdeck.db.market.moments import iso
+from tickdeck.db.market.types import CALENDAR_INTERVALS, Candle, Interval, Quote, TickBatch
+from tickdeck.db.orderflow import read_flow
+from tickdeck.db.quotes import read_quotes
+from tickdeck.db.replay_reads import (
+    instruments_of,
+    known_moments,
+    place_before,
+    read_ticks_before,
+    stored_range,
+    symbols_with_ticks,
+    tick_chunks,
+)
+from tickdeck.db.session import Connection, Pool, PoolOrConnection, reading
+from tickdeck.db.ticks.read import read_ticks
+
+CANDLES: Final = 500
+CANDLE_PAGE: Final = 2_000
+"""Buckets that are looked through together for the next candles."""
+
+
+class ChartAt(NamedTuple):
+    """What a chart holds at a place: its candles, oldest first, and what its indicators need besides."""
+
+    chart: Chart
+    candles: list[Candle]
+    lead: Lead
+    fold: BarFold | None = None
+    """Of bars that are not of time: what goes on with the newest."""
+
+
+@dataclass(slots=True)
+class MarketAt:
+    """The market at one place, of the ticks up to it."""
+
+    quotes: list[Quote] = field(default_factory=list)
+    charts: list[ChartAt] = field(default_factory=list)
+    tapes: dict[str, TickBatch] = field(default_factory=dict)
+    known_us: list[int] = field(default_factory=list)
+    """When, from then on, cancels and corrections of earlier ticks become known, in order."""
+    flows: dict[str, tuple[FlowFold, int]] = field(default_factory=dict)
+
+
+class ReplayReader:
+    """Reads the ticks of `symbols` in `[start_us, end_us]`, and what they make of the market at any place.
+
+    With `as_known` each read is of what was known at its place: cancels and corrections that were said later do not count.
+    """
+
+    def __init__(
+        self, pool: Pool, symbols: Sequence[str], start_us: int, end_us: int, *, as_known: bool = False
+    ) -> None:
+        self.as_known = as_known
+        self._pool = pool
+        self._symbols = list(symbols)
+        self._start_us = start_us
+        self._end_us = end_us
+        self._chunks: list[tuple[int, int]] = []
+
+    async def check(self) -> None:
+        """Raise `ReplayError` where the range is reversed or holds no tick, and say what is stored instead."""
+        if self._end_us <= self._start_us:
+            raise ReplayError(
+                f"the range is reversed: from {iso(self._start_us)} is not before to {iso(self._end_us)}"
+            )
+        names = ", ".join(self._symbols)
+        if not await symbols_with_ticks(self._pool, self._symbols, self._start_us, self._end_us + 1):
+            stored = await stored_range(self._pool, self._symbols)
+            hint = "nothing is" if stored is None else f"{iso(stored[0])} to {iso(stored[1])} is"
+            raise ReplayError(
+                f"no ticks of {names} from {iso(self._start_us)} to {iso(self._end_us)}; {hint} stored"
+                f"{await self._about_bars()}"
+            )
+        self._chunks = await tick_chunks(self._pool, self._start_us, self._end_us + 1)
+
+    async def _about_bars(self) -> str:
+        """What is to be said where the range has imported candles."""
+        for symbol in self._symbols:
+            for each in await list_imported(self._pool, symbol):
+                if each.from_us <= self._end_us and each.until_us > self._start_us:
+                    return "; its candles there were imported, and bars cannot be replayed tick by tick"
+        return ""
+
+    async def block(self, after: Position, limit: int) -> TickBatch:
+        """About the first `limit` ticks after a place, those of one (time, seq) together; fewer: there are no more.
+
+        Raises `ReplayError` where ticks there were dropped since `check`.
+        """
+        async with self._reading(after) as connection:
+            ticks = await read_ticks(
+                connection, self._symbols, self._start_us, self._end_us + 1, after=after, limit=limit
+            )
+            last_us = self._end_us if len(ticks) < limit else int(ticks.time_us[-1])
+            if len(ticks) < limit or self._crosses_chunks(after.time_us, last_us):
+                await self._still_kept(connection, max(self._start_us, after.time_us), last_us)
+        return ticks
+
+    async def market_at(
+        self,
+        at: Position,
+        charts: Sequence[Chart],
+        tapes: Sequence[str],
+        tape_limit: int,
+        flows: Sequence[str] = (),
+    ) -> MarketAt:
+        """Everything at one place, read in one snapshot of the database."""
+        async with self._reading(at) as connection:
+            read = MarketAt(await read_quotes(connection, self._symbols, at=at))
+            read.charts = [await _chart_at(connection, chart, at) for chart in charts]
+            for symbol in tapes:
+                read.tapes[symbol] = await read_ticks_before(connection, symbol, at, tape_limit)
+            if self.as_known:
+                read.known_us = await known_moments(connection, self._symbols, at.time_us, self._end_us)
+            for symbol in flows:
+                read.flows[symbol] = await read_flow(connection, symbol, at=(at.time_us, at.seq))
+        return read
+
+    async def chart(self, chart: Chart, at: Position) -> ChartAt:
+        """What one chart holds at a place."""
+        async with self._reading(at) as connection:
+            return await _chart_at(connection, chart, at)
+
+    async def flow(self, symbol: str, at: Position) -> tuple[FlowFold, int]:
+        """The newest order flow at a place, and since when."""
+        async with self._reading(at) as connection:
+            return await read_flow(connection, symbol, at=(at.time_us, at.seq))
+
+    async def tape(self, symbol: str, at: Position, limit: int) -> TickBatch:
+        """The newest ticks at a place, newest first."""
+        async with self._reading(at) as connection:
+            return await read_ticks_before(connection, symbol, at, limit)
+
+    async def place_back(self, at: Position, steps: int) -> Position:
+        """The place `steps` before the last one that has happened at `at`; the start where there are fewer."""
+        async with self._reading(at) as connection:
+            place = await place_before(
+                connection, self._symbols, (at.time_us, at.seq), steps + 1, start_us=self._start_us
+            )
+        return Position.at(self._start_us) if place is None else Position(*place)
+
+    async def candle_end(self, symbol: str, interval: ChartInterval, at: Position, steps: int) -> int:
+        """The last µs of the candle that is `steps` on (negative: back), of those of `symbol` that have ticks.
+
+        The first on is the candle in progress, or the next one with ticks; the first back is the last to end before.
+        Where there are fewer, the end of the range (its start).
+        """
+        async with self._reading(at) as connection:
+            if isinstance(interval, BarType):
+                return await self._bar_end(connection, symbol, interval, at, steps)
+            if steps > 0:
+                return await self._end_after(connection, symbol, interval, at, steps)
+            start_us, _ = await self._bucket(connection, symbol, interval, at.time_us)
+            candles = await read_candles(
+                connection, symbol, interval, end_us=start_us, limit=-steps, imported=False
+            )
+            if len(candles) < -steps:
+                return self._start_us
+            return (await self._bucket(connection, symbol, interval, candles[0].time_us))[1] - 1
+
+    async def _bar_end(
+        self, connection: Connection, symbol: str, bar_type: BarType, at: Position, steps: int
+    ) -> int:
+        """As `candle_end`: a bar ends just before the next one begins."""
+        if steps > 0:
+            first_us, left = (
+                at.time_us + 2,
+                steps,
+            )  # whoever stands at a bar's end goes to that of the next one
+            pages = candle_pages(connection, symbol, bar_type, first_us, self._end_us + 1, limit=CANDLE_PAGE)
+            async for page in pages:
+                if len(page) >= left:
+                    return page[left - 1].time_us - 1
+                left -= len(page)
+            return self._end_us
+        bars = await read_candles(connection, symbol, bar_type, end_us=at.time_us + 1, limit=-steps)
+        return self._start_us if len(bars) < -steps else bars[0].time_us - 1
+
+    async def _end_after(
+        self, connection: Connection, symbol: str, interval: Interval, at: Position, steps: int
+    ) -> int:
+        following = await read_ticks(connection, [symbol], at.time_us, self._end_us + 1, after=at, limit=1)
+        if not len(following):
+            return self._end_us
+        _, next_us = await self._bucket(connection, symbol, interval, int(following.time_us[0]))
+        if steps == 1:
+            return next_us - 1
+        left = steps - 1
+        async for page in candle_pages(
+            connection,
+            symbol,
+            interval,
+            next_us,
+            self._end_us + 1,
+            limit=max(left, CANDLE_PAGE),
+            imported=False,
+        ):
+            if len(page) >= left:
+                return (await self._bucket(connection, symbol, interval, page[left - 1].time_us))[1] - 1
+            left -= len(page)
+        return self._end_us
+
+    def _reading(self, at: Position) -> AbstractAsyncContextManager[Connection]:
+        return reading(self._pool, known_us=at.time_us if self.as_known else None)
+
+    async def _bucket(
+        self, connection: Connection, symbol: str, interval: Interval, time_us: int
+    ) -> tuple[int, int]:
+        """`[start, end)` of the bucket that holds an instant."""
+        days = "UTC"
+        if interval in CALENDAR_INTERVALS:
+            (instrument,) = await instruments_of(connection, [symbol])
+            days = instrument.days
+        bucket = bucket_of(time_us, interval, days)
+        return bucket.label_us, bucket.end_us
+
+    def _crosses_chunks(self, first_us: int, last_us: int) -> bool:
+        return any(first_us < start_us <= last_us for start_us, _ in self._chunks)
+
+    async def _still_kept(self, connection: PoolOrConnection, first_us: int, last_us: int) -> None:
+        kept = set(await tick_chunks(connection, first_us, last_us + 1))
+        gone = [c for c in self._chunks if c[1] > first_us and c[0] <= last_us and c not in kept]
+        if gone:
+            raise ReplayError(
+                f"the ticks from {iso(gone[0][0])} to {iso(gone[-1][1])} were dropped meanwhile "
+                "(retention): they cannot be replayed any more"
+            )
+
+
+async def _chart_at(connection: Connection, chart: Chart, at: Position) -> ChartAt:
+    symbol, interval, days = chart.symbol, chart.interval, chart.instrument.days
+    indicators = list(chart.indicators)
+    if isinstance(interval, BarType):
+        bars, fold = await read_bars(connection, symbol, interval, at=(at.time_us, at.seq), limit=CANDLES)
+        lead = await read_lead(connection, symbol, interval, indicators, bars, days)
+        return ChartAt(chart, bars, lead, fold)
+    candles = await read_candles_at(connection, symbol, interval, at=at, limit=CANDLES, unpriced=True)
+    # What starts before the first of them is over by then.
+    return ChartAt(chart, candles, await read_lead(connection, symbol, interval, indicators, candles, days))
