@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
 _STYLE = """
 body { background: #0f1318; color: #d6dde6; font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
        padding: 0 1rem }
@@ -16,8 +19,22 @@ code, td:first-child { font-family: ui-monospace, monospace } a { color: #6cb2ff
 """
 
 
-def page(openapi: Mapping[str, Any]) -> str:
-    """The HTML page of an OpenAPI description: each operation with its parameters and answers."""
+def router() -> APIRouter:
+    """`/api/docs`, of the application that the router is put on."""
+    routes = APIRouter()
+
+    @routes.get("/api/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(page(request.app.openapi(), getattr(request.state, "style_nonce", "")))
+
+    return routes
+
+
+def page(openapi: Mapping[str, Any], nonce: str) -> str:
+    """The HTML page of an OpenAPI description: each operation with its parameters and answers.
+
+    `nonce` is that of the answer's policy, for its styles.
+    """
     body = "".join(
         _operation(method, path, operation, openapi)
         for path, methods in sorted(openapi["paths"].items())
@@ -27,8 +44,8 @@ def page(openapi: Mapping[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}: REST interface</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body><h1>{title}: REST interface</h1>"
-        '<p>For programs: <a href="/api/openapi.json">openapi.json</a> (OpenAPI).</p>'
+        f'<style nonce="{nonce}">{_STYLE}</style></head><body><h1>{title}: REST interface</h1>'
+        '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI).</p>'
         f"{body}</body></html>"
     )
 

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: the server, its guard, and every route."""

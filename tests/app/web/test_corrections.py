@@ -1,0 +1,93 @@
+"""Corrections over REST: by administrators, as the command line does; what cannot be one leaves all as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for
+from tickdeck.testing.dashboard import serving
+from tickdeck.testing.databases import Databases
+from tickdeck.testing.servers import TimescaleServer
+
+TICK: dict[str, Any] = {"symbol": "A", "time": "2026-01-05T14:30:00.000001Z", "seq": 7}
+
+
+@pytest.fixture(scope="module")
+def desk(timescale: TimescaleServer) -> Iterator[Desk]:
+    databases = Databases(timescale)
+    with databases.template(), databases.copy() as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "insert into ticks (time, symbol, seq, price, size) values"
+                " (%(time)s, 'A', 7, 10, 1), (%(time)s, 'A', 8, 11, 1)",
+                TICK,
+            )
+        with serving(url) as server:
+            made = Desk(server)
+            made.settings(lambda pool: _people(pool, made))
+            wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
+            yield made
+
+
+def post(desk: Desk, who: str, *corrections: dict[str, Any], **more: Any) -> requests.Response:
+    return requests.post(
+        f"{desk.server.url}/api/corrections",
+        json={"corrections": corrections, **more},
+        headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
+        timeout=PATIENCE_S,
+    )
+
+
+def close(desk: Desk) -> float:
+    (candle,) = desk.get("/api/candles?symbol=A&interval=1m", "admin").json()
+    found: float = candle["close"]
+    return found
+
+
+def test_applied_kept_and_audited(desk: Desk) -> None:
+    wrong = {"kind": "correct", **TICK, "seq": 9, "price": 3}
+    right = {"kind": "correct", **TICK, "seq": 8, "price": 12.5, "side": "buy", "reason": "typing error"}
+    answer = post(desk, "admin token", right, wrong, {"kind": "cancel", **TICK})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["done"], told["same"], [each["index"] for each in told["rejects"]]) == (2, 0, [1])
+    assert "not stored" in told["rejects"][0]["reason"]
+    assert post(desk, "admin", right).json() == {"done": 0, "same": 1, "rejects": []}
+    assert close(desk) == 12.5
+    cancelled, corrected = desk.get("/api/corrections?symbol=A", "admin").json()
+    assert (cancelled["kind"], cancelled["seq"], cancelled["price"]) == ("cancel", 7, 10)
+    assert (corrected["price"], corrected["reason"], corrected["actor"]) == (11, "typing error", "admin")
+    with psycopg.connect(desk.server.database) as connection:
+        found = connection.execute(
+            "select actor, subject, detail from audit_log where event = 'ticks_restated'"
+        ).fetchall()
+    assert found == [("admin", "A", {"cancelled": 1, "corrected": 1})]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"kind": "cancel", **TICK, "time": "yesterday"}, "corrections.1.time"),
+        ({"kind": "cancel", **TICK, "known": "2026-01-05T14:30"}, "corrections.1.known"),
+        ({"kind": "correct", **TICK}, "corrections.1: nothing to correct"),
+        ({"kind": "bust", **TICK}, "kind: Input should be"),
+        ({"kind": "cancel", **TICK, "seq": 2**63}, "seq: Input should be"),
+        ({"kind": "cancel", **TICK, "prize": 1}, "prize: "),
+    ],
+)
+def test_what_is_no_correction_applies_nothing(desk: Desk, body: dict[str, Any], why: str) -> None:
+    before = close(desk)
+    answer = post(desk, "admin", {"kind": "correct", **TICK, "seq": 8, "price": 99}, body)
+    assert answer.status_code == 422
+    assert why in answer.json()["detail"]
+    assert close(desk) == before
+
+
+@pytest.mark.parametrize("who", ["viewer", "analyst", "read token", "metrics token"])
+def test_others_may_not(desk: Desk, who: str) -> None:
+    assert post(desk, who, {"kind": "cancel", **TICK, "seq": 8}).status_code == 403
