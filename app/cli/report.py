@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from db.market import from_us
-from feeds.csv_load import CsvLoad
-from feeds.registering import Registrar
-from feeds.rejects import RejectsFile
-from feeds.writer import Counters, FeedWriter
+from tickdeck.app.cli.common import errors
+from tickdeck.db.market.types import from_us
+from tickdeck.db.registering import Registrar
+from tickdeck.feeds.csv.load import CsvLoad
+from tickdeck.feeds.rejects import RejectsFile
+from tickdeck.feeds.writer import Counters, FeedWriter
 
 _REFRESH_S = 0.2
 
@@ -88,9 +89,9 @@ def show_rejects(console: Console, rejects: RejectsFile) -> None:
 
 
 @asynccontextmanager
-async def load_bar(console: Console, load: CsvLoad, writer: list[FeedWriter]) -> AsyncIterator[None]:
+async def load_bar(load: CsvLoad, writer: list[FeedWriter]) -> AsyncIterator[None]:
     """A bar of the bytes read, with the ticks stored, until the block ends; none where nobody watches."""
-    if not console.is_terminal:
+    if not errors.is_terminal:
         yield
         return
     bar = Progress(
@@ -99,7 +100,7 @@ async def load_bar(console: Console, load: CsvLoad, writer: list[FeedWriter]) ->
         DownloadColumn(),
         TextColumn("{task.fields[ticks]:,} ticks"),
         TimeRemainingColumn(),
-        console=console,
+        console=errors,
         transient=True,
     )
 
@@ -133,7 +134,7 @@ def say_ended(writers: list[FeedWriter], rejects: RejectsFile) -> None:
     if writers:
         stored = sum(writer.counters.stored for writer in writers)
         already = sum(writer.counters.already for writer in writers)
-        Console(stderr=True, soft_wrap=True).print(
+        errors.print(
             f"stored {stored:,}, already there {already:,}, rejected {rejects.count:,}"
             + (f" (in {rejects.path})" if rejects.count else ""),
             highlight=False,

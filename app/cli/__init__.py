@@ -1,0 +1,1 @@
+"""Commands of `tickdeck`, a file a group; `common` is what they share."""

@@ -1,0 +1,212 @@
+"""`tickdeck db`: start, stop, look at, migrate and enter the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from tickdeck.app.cli.common import database, database_settings, embedded_server, progress_bar
+from tickdeck.db.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tickdeck.db.session import Role
+    from tickdeck.db.upkeep.check import State
+
+app = typer.Typer(
+    help="The database: the embedded TimescaleDB, or the one DATABASE_URL names.", no_args_is_help=True
+)
+
+
+COLOURS: Final[dict[State, str]] = {"ok": "green", "mind": "yellow", "wrong": "bold red"}
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded database, migrate it, and leave it running; prints its address."""
+    from tickdeck.db.migrate import upgrade
+
+    settings = database_settings()
+    if settings.database_url is not None:
+        raise ConfigurationError(
+            "DATABASE_URL is set: that server is not Tickdeck's to start; use `db migrate`"
+        )
+    with progress_bar() as report:
+        url = embedded_server(settings, report).up()
+    upgrade(url)
+    typer.echo(url)
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded database."""
+    stopped = embedded_server(database_settings()).down()
+    typer.echo("stopped" if stopped else "was not running")
+
+
+@app.command()
+def status(as_json: bool = typer.Option(False, "--json", help="One JSON object.")) -> None:
+    """Say which database is used, where, and whether it runs."""
+    from tickdeck.db.url import safe_url
+
+    settings = database_settings()
+    if settings.database_url is not None:
+        facts: dict[str, object] = {"kind": "DATABASE_URL", "url": safe_url(settings.database_url)}
+    else:
+        found = embedded_server(settings).status()
+        facts = {
+            "kind": "embedded",
+            "running": found.running,
+            "pid": found.pid,
+            "url": found.url,
+            "postgresql": found.postgresql,
+            "timescaledb": found.timescaledb,
+            "data": str(found.data_dir),
+            "bytes": found.size,
+        }
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():  # never cut to the terminal's width: the address is to be copied
+        typer.echo(f"{name:<12} {'-' if value is None else value}")
+
+
+@app.command()
+def migrate(
+    yes: bool = typer.Option(
+        False, "--yes", help="Also in a database that holds tables of something else, beside those."
+    ),
+) -> None:
+    """Bring the schema to this version, in an empty database or Tickdeck's own."""
+    from tickdeck.db.migrate import head, upgrade
+
+    with progress_bar() as report, database(database_settings(), schema="any", progress=report) as url:
+        upgrade(url, beside_others=yes)
+        typer.echo(f"the schema is at revision {head()}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def shell(context: typer.Context) -> None:
+    """Open psql on the database; what follows is passed to psql."""
+    from tickdeck.db.url import libpq_url
+
+    settings = database_settings()
+    if settings.database_url is not None:
+        psql = shutil.which("psql")
+        if psql is None:
+            raise ConfigurationError("psql is not installed; the address is in DATABASE_URL")
+        command = [psql, libpq_url(settings.database_url)]
+    else:
+        server = embedded_server(settings)
+        if not server.status().running:
+            raise ConfigurationError("the embedded database is not running: start it with `tickdeck db up`")
+        command = server.psql_command()
+    os.execv(command[0], [*command, *context.args])  # noqa: S606 - psql takes this terminal over
+
+
+@app.command("check")
+def check_database(as_json: bool = typer.Option(False, "--json", help="A list of JSON objects.")) -> None:
+    """Look the database over: schema, drift, edition, versions, roles, disk.  Exit code 1: something is wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tickdeck.db.upkeep.check import check
+
+    settings = database_settings()
+    url, disk = settings.database_url, None
+    if url is None:
+        server = embedded_server(settings)
+        if not server.status().running:
+            raise ConfigurationError("the embedded database is not running: start it with `tickdeck db up`")
+        url, disk = server.url, server.data_dir
+    findings = check(url, settings, disk=disk)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for finding in findings:
+            colour = COLOURS[finding.state]
+            table.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.detail)
+        Console(soft_wrap=True).print(table)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def retention(
+    keep_days: float | None = typer.Option(
+        None, "--keep-days", min=0.001, help="Instead of the setting TICKDECK_KEEP_TICKS_DAYS."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only say how much would be dropped."),
+    every: float | None = typer.Option(
+        None, "--every", min=1, help="Go on for ever, with so many seconds between."
+    ),
+) -> None:
+    """Drop ticks that are over their time; their candles stay.  Only whole days (chunks) are dropped."""
+    from tickdeck.db.upkeep.retention import Retention, drop_expired
+
+    settings = database_settings()
+    keep = keep_days or settings.keep_ticks_days
+    if every is not None and not dry_run:
+        with database(settings) as url:
+            asyncio.run(
+                Retention(
+                    url, settings.model_copy(update={"keep_ticks_days": keep, "upkeep_interval_s": every})
+                ).run()
+            )
+        return
+    if keep is None:
+        typer.echo("ticks are kept for ever: TICKDECK_KEEP_TICKS_DAYS is not set")
+        return
+    with database(settings) as url:
+        done = drop_expired(url, keep, dry_run=dry_run)
+    verb = "would be dropped" if dry_run else "dropped"
+    typer.echo(f"{done.chunks} chunks of ticks before {done.before:%Y-%m-%d %H:%M} UTC {verb}")
+    if done.in_use:
+        typer.echo(f"{done.in_use} are in use and left for the next time")
+
+
+@app.command()
+def compress() -> None:
+    """Switch the compression of old ticks as TICKDECK_COMPRESS_AFTER_DAYS says."""
+    from tickdeck.db.upkeep import compression
+
+    settings = database_settings()
+    with database(settings) as url:
+        typer.echo(compression.apply(url, settings.compress_after_days))
+
+
+@app.command()
+def logins(
+    reader: Path = typer.Option(
+        ..., "--reader-password-file", help="The password of tickdeck_reader, alone."
+    ),
+    writer: Path = typer.Option(
+        ..., "--writer-password-file", help="The password of tickdeck_writer, alone."
+    ),
+    settings: Path | None = typer.Option(
+        None, "--settings-password-file", help="The password of tickdeck_settings, alone."
+    ),
+) -> None:
+    """Let dashboards log in as tickdeck_reader and tickdeck_settings, and feeds as tickdeck_writer."""
+    from tickdeck.db.upkeep.logins import allow_logins
+
+    files: dict[Role, Path] = {"reader": reader, "writer": writer}
+    if settings is not None:
+        files["settings"] = settings
+    with database(database_settings()) as url:
+        allow_logins(url, {role: _password(path) for role, path in files.items()})
+    typer.echo(f"{', '.join(f'tickdeck_{role}' for role in files)} may log in")
+
+
+def _password(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: {exc.strerror or exc}") from exc
