@@ -1,17 +1,28 @@
 // The page's composition root: wires the connection to the grids, the chart and the status line.
 
-import { cells } from "./format.js";
-import { Chart } from "./chart.js";
-import { learn, readInstruments } from "./instruments.js";
-import { Connection } from "./push.js";
-import { Replay } from "./replay.js";
-import { addressed } from "./replay_address.js";
-import { Sessions } from "./replay_sessions.js";
-import { CompactRows } from "./rows.js";
-import { choose, onView, view } from "./selection.js";
-import { Status } from "./status.js";
-import { Tape } from "./tape.js";
-import { Watchlist } from "./watchlist.js";
+import { Chart } from "./chart/chart.js";
+import { Drawings } from "./chart/drawings.js";
+import { Gaps } from "./chart/gaps.js";
+import { Imported } from "./chart/imported.js";
+import { Gestures } from "./chart/gestures.js";
+import { TradingHours } from "./chart/hours.js";
+import { Indicators } from "./chart/indicators.js";
+import { OrderFlow } from "./chart/orderflow.js";
+import { Toolbar } from "./chart/toolbar.js";
+import { Feeds } from "./feeds/feeds.js";
+import { closest, element, writeTo } from "./lib/dom.js";
+import { cells } from "./lib/format.js";
+import { onInstruments, readInstruments, readUnknown } from "./lib/instruments.js";
+import { Intervals } from "./lib/intervals.js";
+import { clockIs, serverSkew } from "./lib/now.js";
+import { meant } from "./lib/symbols.js";
+import { choose, INTERVALS, onView, refusedInterval, view } from "./lib/selection.js";
+import { askAgain, showAccount } from "./link/account.js";
+import { CompactRows, Connection } from "./link/connection.js";
+import { Status } from "./link/status.js";
+import { addressHasReplay, Replay } from "./replay/replay.js";
+import { Tape } from "./tape/tape.js";
+import { Watchlist } from "./watchlist/watchlist.js";
 
 /** An element that Dash will make. @param {string} selector @returns {Promise<any>} */
 function appears(selector) {
@@ -31,50 +42,66 @@ function appears(selector) {
 class Page {
   /** @param {{watchlist: Watchlist, tape: Tape, chart: Chart, status: Status}} parts */
   constructor({ watchlist, tape, chart, status }) {
-    Object.assign(this, { watchlist, tape, chart, status });
+    this.watchlist = watchlist;
+    this.tape = tape;
+    this.chart = chart;
+    this.status = status;
     this.compact = new CompactRows();
     /** Does the server complain about what the address asks for? */
     this.refused = false;
+    this.intervals = new Intervals(document.getElementById("interval"));
     this.notice = document.getElementById("notice");
-    this.sessions = new Sessions(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
+    this.hours = new TradingHours(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
+    new Gaps(chart, () => this.hours.clock);
+    new Imported(chart);
+    status.feeds = new Feeds();
     this.replay = new Replay({
       send: (message) => this.connection.send(message),
       symbols: () => [...watchlist.rows.keys()],
       onClock: (ms) => {
-        this.sessions.clock = ms;
-        status.replayed(ms);
+        this.hours.clock = ms;
+        chart.replayClock = ms;
+        status.replayClockIs(ms);
       },
       say: (text) => this.say(text),
     });
+    this.indicators = new Indicators(chart, () => this.connection.resubscribe(), (text) => this.say(text));
+    this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
+    this.drawings = new Drawings(chart, (text) => this.say(text));
+    this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
     this.connection = new Connection({
       subscription: () => this.subscription(),
       greeting: () => this.replay.greeting(),
+      canPoll: () => !addressHasReplay(), // what is polled is the live market
       onMessage: (message) => this.receive(message),
       onState: (state) => status.connected(state),
+      onClosed: askAgain,
     });
     onView(() => this.choose());
+    onInstruments(() => this.status.headline(view().symbol, this.watchlist.row(view().symbol)));
     this.choose({ first: true });
     this.connection.start();
+    void showAccount(document.getElementById("account"));
   }
 
   subscription() {
     const { symbol, interval } = view();
     const all = { watchlist: "all", rows: "arrays" };
-    return symbol ? { ...all, chart: { symbol, interval }, tape: symbol } : all;
+    return symbol ? { ...all, chart: { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.on.size > 0 }, tape: symbol } : all;
   }
 
   /** The address has changed: mark it everywhere and ask for its data. */
   choose({ first = false } = {}) {
     const { symbol, interval } = view();
-    for (const button of document.querySelectorAll("[data-interval]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.interval === interval));
-    }
+    this.intervals.mark(interval);
     const field = /** @type {HTMLInputElement} */ (document.getElementById("symbol"));
     if (field.value !== (symbol ?? "")) window.dash_clientside.set_props("symbol", { value: symbol ?? "" });
+    document.documentElement.style.setProperty("--symbol-length", String(symbol?.length ?? 0));
     window.dash_clientside.set_props("view", { data: { symbol, interval } });
     this.watchlist.mark(symbol);
     this.status.headline(symbol, this.watchlist.row(symbol));
-    this.say("");
+    const refused = refusedInterval();
+    this.say(refused && `There is no interval “${refused}”: shown is ${interval}; there are ${INTERVALS.join(" ")}`);
     if (!first) this.connection.resubscribe();
   }
 
@@ -86,22 +113,25 @@ class Page {
     if (message.type === "error" && this.replay.refused(message.message)) return;
     if (message.type === "error") this.refuse(message.message);
     for (const complaint of message.errors ?? []) this.refuse(complaint);
-    if (message.time) this.status.served(message.time);
-    if (message.time) this.replay.heard(message.time);
+    if (message.time) clockIs(message.time);
+    this.chart.skew = serverSkew();
+    if (message.time) this.replay.clockIs(message.time);
     if (message.watchlist) {
       const rows = this.compact.read(message.watchlist, (of) => (whole ? undefined : this.watchlist.row(of)));
       if (whole) this.watchlist.replace(rows);
       else this.watchlist.apply(rows);
-      if (this.refused && rows.some((row) => row.symbol === symbol)) this.again();
+      if (this.refused && rows.some((row) => row.symbol === symbol)) this.retryRefused();
       this.status.symbols(this.watchlist.rows.size);
       this.status.headline(symbol, this.watchlist.row(symbol));
+      if (this.replay.current) this.status.playedIs(this.watchlist.trades(), whole);
       if (whole) this.watchlist.mark(symbol);
-      if (!symbol && this.watchlist.rows.size) choose({ symbol: this.watchlist.first() }, { replace: true });
+      if (!symbol && this.watchlist.rows.size) choose({ symbol: this.watchlist.busiest() }, { replace: true });
     }
     this.receiveChart(message.chart, whole);
     this.receiveTape(message.tape, whole);
     if (message.status) this.status.apply(message.status);
     if (message.type === "status") this.status.apply(message);
+    this.sayEmpty();
     if (typeof message.latency_ms === "number") {
       this.status.latency(message.latency_ms + (this.connection.roundTrip ?? 0) / 2);
     }
@@ -113,13 +143,25 @@ class Page {
     if (part?.symbol === symbol && part.interval === interval) {
       if (whole || !this.chart.shows(symbol, interval)) {
         this.chart.replace(part);
-        learn([symbol]);
+        this.indicators.receive(part, true);
+        this.orderFlow.receive(part, true);
+        readUnknown([symbol]);
       } else {
+        this.indicators.receive(part, false);
         this.chart.apply(part);
+        this.orderFlow.receive(part, false);
       }
     } else if (whole && !part) {
       this.chart.clear();
     }
+  }
+
+  /** Where the chart has no candles, say what is known of why. */
+  sayEmpty() {
+    const known = ["live", "polling", "replay"].includes(this.status.state);
+    const { symbol } = view();
+    const empty = known ? (this.watchlist.row(symbol) ? "No candles yet" : "") : "Not known while the database is away";
+    writeTo("chart-empty", empty);
   }
 
   /** @param {any} part @param {boolean} whole of a snapshot */
@@ -140,7 +182,7 @@ class Page {
   }
 
   /** What was refused may be had by now: a symbol has got its first tick. */
-  again() {
+  retryRefused() {
     this.say("");
     this.connection.resubscribe();
   }
@@ -157,32 +199,23 @@ class Page {
 function controls(page) {
   const { chart } = page;
   const panel = document.getElementById("chart-panel");
-  panel.addEventListener("pointermove", (event) => {
-    const box = panel.getBoundingClientRect();
-    chart.point({ x: event.clientX - box.left, y: event.clientY - box.top });
-  });
-  panel.addEventListener("pointerleave", () => chart.point(null));
-  panel.addEventListener("dblclick", (event) => event.target.closest("button") || chart.button("newest"));
+  new Gestures(chart, panel);
+  panel.addEventListener("dblclick", (event) => closest(event, "button, input, select, #chart-bar") || chart.press("newest"));
   panel.addEventListener("click", (event) => {
-    const what = event.target.closest("[data-chart]")?.dataset.chart;
-    if (what) chart.button(what);
-  });
-  document.getElementById("interval").addEventListener("click", (event) => {
-    const interval = event.target.closest("[data-interval]")?.dataset.interval;
-    if (interval) choose({ interval });
+    const what = closest(event, "[data-chart]")?.dataset.chart;
+    if (what) chart.press(what);
   });
   const symbol = /** @type {HTMLInputElement} */ (document.getElementById("symbol"));
   const open = () => {
     const typed = symbol.value.trim();
-    const known = [...page.watchlist.rows.keys()].find((one) => one.toLowerCase() === typed.toLowerCase());
-    if (typed) choose({ symbol: known ?? typed.toUpperCase() });
+    if (typed) choose({ symbol: meant(typed, page.watchlist.rows.keys()) ?? typed.toUpperCase() });
     symbol.blur();
   };
   symbol.addEventListener("focus", () => symbol.select());
   symbol.addEventListener("change", open);
   symbol.addEventListener("keydown", (event) => event.key === "Enter" && open());
   document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !event.target.closest("input, textarea")) {
+    if (event.key === "/" && !closest(event, "input, textarea")) {
       event.preventDefault();
       document.getElementById("search").focus();
     }
@@ -190,17 +223,15 @@ function controls(page) {
 }
 
 async function start() {
-  String.prototype.trim = window.tickdeckNativeTrim;
   const plot = await appears("#chart .js-plotly-plot");
   const [watchlist, tape] = await Promise.all([
     window.dash_ag_grid.getApiAsync("watchlist"),
     window.dash_ag_grid.getApiAsync("tape"),
     appears("#chart .js-plotly-plot .main-svg"),
-    addressed() ? null : readInstruments(), // a replay tells of its own, and of no others
+    addressHasReplay() ? null : readInstruments(), // a replay tells of its own, and of no others
   ]);
-  const element = (/** @type {string} */ id) => document.getElementById(id);
   const page = new Page({
-    watchlist: new Watchlist(watchlist, element("search")),
+    watchlist: new Watchlist(watchlist, /** @type {HTMLInputElement} */ (element("search"))),
     tape: new Tape(tape, element("tape-symbol")),
     chart: new Chart(plot, element("chart-panel"), element("readout")),
     status: new Status(),

@@ -1,0 +1,1 @@
+"""The page in Dash: components as pure functions."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from dash import dcc, html
 
-from app.ui import replay
-from app.ui.attributes import attributes
-from app.ui.figures import CHART_CONFIG, chart_figure
-from app.ui.status import status_line
-from app.ui.tape import tape
-from app.ui.watchlist import watchlist
-from db.market import INTERVALS
+from tickdeck.app.ui import replay
+from tickdeck.app.ui.chart import chart_panel
+from tickdeck.app.ui.status import status_line
+from tickdeck.app.ui.tape import tape
+from tickdeck.app.ui.theme import attributes
+from tickdeck.app.ui.watchlist import watchlist
+from tickdeck.db.market.types import INTERVALS, MAX_SYMBOL_LENGTH, Interval
+
+BARS: Final = (("t", "ticks"), ("v", "volume"), ("r", "range"), ("renko", "Renko"))
+USUAL_INTERVALS: Final[tuple[Interval, ...]] = ("1s", "5s", "15s", "1m", "5m", "15m", "1h", "1d")
+"""Those with a button of their own; a menu beside these has the others."""
 
 
 def header() -> html.Header:
@@ -18,28 +25,35 @@ def header() -> html.Header:
     return html.Header(
         [
             html.A(
-                [html.Img(src="/assets/favicon.svg", alt="", width=18, height=18), html.Span("Tickdeck")],
-                href="/",
+                [html.Img(src="assets/favicon.svg", alt="", width=18, height=18), html.Span("Tickdeck")],
+                href=".",
                 className="brand",
             ),
             html.Div("LIVE", id="mode", className="badge", title="Live market data"),
             replay.open_button(),
             html.Div(
                 [
-                    dcc.Input(
-                        id="symbol",
-                        type="text",
-                        value="",
-                        placeholder="Symbol",
-                        list="symbols",
-                        autoComplete="off",
-                        spellCheck="false",
-                        maxLength=32,
-                        className="symbol-input",
+                    labelled(
+                        "Symbol",
+                        dcc.Input(
+                            id="symbol",
+                            type="text",
+                            value="",
+                            placeholder="Symbol",
+                            list="symbols",
+                            autoComplete="off",
+                            spellCheck="false",
+                            maxLength=MAX_SYMBOL_LENGTH,
+                            className="symbol-input",
+                        ),
                     ),
                     html.Datalist(id="symbols"),
                     html.Span("", id="headline-last", className="num headline-last"),
-                    html.Span("", id="headline-change", className="num headline-change"),
+                    html.Span(
+                        [html.Span("", id="headline-points"), html.Span("", id="headline-percent")],
+                        id="headline-change",
+                        className="num headline-change",
+                    ),
                 ],
                 className="headline",
             ),
@@ -50,17 +64,58 @@ def header() -> html.Header:
     )
 
 
+def labelled(label: str, field: dcc.Input) -> html.Label:
+    """A field whose label is read out, and not seen."""
+    return html.Label([html.Span(label, className="unseen"), field], className="labelled")
+
+
 def intervals() -> html.Div:
-    """One button an interval; the script marks the chosen one with `aria-pressed`."""
-    return html.Div(
-        [
+    """One button an interval; the script marks the chosen one with `aria-pressed`, and names it on a closed menu."""
+
+    def buttons(which: Iterable[Interval]) -> list[html.Button]:
+        return [
             html.Button(interval, type="button", **attributes(data_interval=interval, aria_pressed="false"))
-            for interval in INTERVALS
+            for interval in which
+        ]
+
+    others = [interval for interval in INTERVALS if interval not in USUAL_INTERVALS]
+    menu = html.Details(
+        [
+            html.Summary("⋯", title="More intervals", **attributes(aria_label="More intervals")),
+            html.Div([*buttons(others), _bars()], className="interval-list"),
         ],
+        id="interval-menu",
+        className="interval-menu",
+    )
+    return html.Div(
+        [*buttons(USUAL_INTERVALS), menu],
         id="interval",
         className="intervals",
         role="group",
         **attributes(aria_label="Candle interval"),
+    )
+
+
+def _bars() -> html.Div:
+    """The size and the kind of bars that are not of time."""
+    return html.Div(
+        [
+            html.Label("Bars of", htmlFor="bars-size"),
+            dcc.Input(
+                id="bars-size",
+                type="text",
+                value="100",
+                autoComplete="off",
+                maxLength=20,
+            ),
+            html.Select(
+                [html.Option(text, value=unit) for unit, text in BARS],
+                id="bars-unit",
+                **attributes(aria_label="Bars of"),
+            ),
+            html.Button("Show", id="bars-show", type="button"),
+        ],
+        className="bars",
     )
 
 
@@ -70,15 +125,18 @@ def watchlist_panel() -> html.Section:
             html.Div(
                 [
                     html.H2("Watchlist"),
-                    dcc.Input(
-                        id="search",
-                        type="search",
-                        value="",
-                        placeholder="Search  /",
-                        autoComplete="off",
-                        spellCheck="false",
-                        maxLength=32,
-                        className="search",
+                    labelled(
+                        "Search symbols and names",
+                        dcc.Input(
+                            id="search",
+                            type="search",
+                            value="",
+                            placeholder="Search  /",
+                            autoComplete="off",
+                            spellCheck="false",
+                            maxLength=MAX_SYMBOL_LENGTH,
+                            className="search",
+                        ),
                     ),
                 ],
                 className="panel-head",
@@ -87,34 +145,6 @@ def watchlist_panel() -> html.Section:
         ],
         id="watchlist-panel",
         className="panel",
-    )
-
-
-def chart_panel() -> html.Section:
-    """The graph between two layers the script draws on: grid and labels behind, live marks in front."""
-    return html.Section(
-        [
-            html.Div(id="chart-back", className="layer"),
-            dcc.Graph(id="chart", figure=chart_figure(), responsive=True, **CHART_CONFIG),
-            html.Div(id="chart-front", className="layer"),
-            html.Div(id="readout", className="readout num"),
-            replay.day_strip(),
-            html.Div("", id="notice", className="notice", role="alert", hidden=True),
-            html.Div(
-                [
-                    html.Button("\u2212", type="button", title="Zoom out", **attributes(data_chart="out")),
-                    html.Button("+", type="button", title="Zoom in", **attributes(data_chart="in")),
-                    html.Button(
-                        "⇥", type="button", title="To the newest candle", **attributes(data_chart="newest")
-                    ),
-                ],
-                id="chart-buttons",
-                className="chart-buttons",
-            ),
-        ],
-        id="chart-panel",
-        className="panel",
-        **attributes(aria_label="Chart"),
     )
 
 

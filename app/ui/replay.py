@@ -1,4 +1,4 @@
-"""The replay's controls: the transport row and the dialog that opens one.  assets/replay*.js brings them to life."""
+"""The replay's controls: the transport row and the dialog that opens one.  assets/replay brings them to life."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from dash import dcc, html
 
-from app.ui.attributes import attributes
+from tickdeck.app.ui.theme import attributes
 
 SPEEDS: Final = ("0.25", "0.5", "1", "2", "5", "10", "30", "60", "120", "300", "1000", "max")
 
@@ -68,6 +68,11 @@ def transport() -> Sequence[html.Div | html.Span | html.Button]:
             **attributes(aria_label="Replay position"),
         ),
         _button("loop", "Loop: press at its start, again at its end, again to stop", "Loop"),
+        _button(
+            "corrections",
+            "Ticks as they were known at the clock, before later cancels and corrections",
+            "As known",
+        ),
         html.Span("", id="replay-viewers", className="muted"),
         _button("take", "Take the controls", "Take controls"),
         _button("give", "Hand the controls to the next viewer", "Hand over"),
@@ -92,9 +97,13 @@ def dialog() -> html.Div:
                 ),
                 html.Div(
                     [
+                        html.Button(
+                            "\u00ab", type="button", id="replay-year-earlier", title="A year earlier"
+                        ),
                         html.Button("\u2039", type="button", id="replay-earlier", title="Earlier month"),
                         html.Span("", id="replay-month"),
                         html.Button("\u203a", type="button", id="replay-later", title="Later month"),
+                        html.Button("\u00bb", type="button", id="replay-year-later", title="A year later"),
                     ],
                     className="replay-month",
                 ),
@@ -112,6 +121,11 @@ def dialog() -> html.Div:
                             "Speed",
                             tuple((s, f"{s}\u00d7" if s != "max" else s) for s in SPEEDS),
                         ),
+                        _choice(
+                            "replay-corrections",
+                            "Ticks",
+                            (("corrected", "corrected"), ("known", "as known then")),
+                        ),
                         html.Button("Start replay", type="button", id="replay-go"),
                     ],
                     className="replay-row",
@@ -120,7 +134,7 @@ def dialog() -> html.Div:
             ],
             className="replay-dialog",
             role="dialog",
-            **attributes(aria_label="Replay a day"),
+            **attributes(aria_label="Replay a day", aria_modal="true"),
         ),
         id="replay-dialog",
         hidden=True,

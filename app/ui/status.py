@@ -1,10 +1,17 @@
-"""The status line; its texts are written by assets/status.js."""
+"""The status line; its texts are written by assets/link/status.js."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from dash import html
 
-from app.ui.attributes import attributes
+from tickdeck.app.ui.theme import attributes
+
+LATENCY: Final = (
+    "From the statement that stored the newest ticks to this page. While much is loaded at once statements take"
+    " longer, and so does this"
+)
 
 
 def fact(name: str, title: str, label: str) -> html.Div:
@@ -20,7 +27,7 @@ def fact(name: str, title: str, label: str) -> html.Div:
 
 
 def status_line() -> html.Footer:
-    """State, latency, rate, feed, database and the clock."""
+    """State, market, age of the data, latency, rate, feed and the clock; the table of feeds names the database."""
     return html.Footer(
         [
             html.Div(
@@ -28,13 +35,30 @@ def status_line() -> html.Footer:
                 className="status-fact status-state",
                 role="status",
             ),
-            fact("latency", "From the commit of the newest ticks to this page", "Latency"),
-            fact("rate", "Ticks stored a second", "Ticks/s"),
+            fact(
+                "market", "Does the exchange of the chosen symbol trade now, in its regular hours?", "Market"
+            ),
+            fact("age", "When the chosen symbol had its last tick", "Last tick"),
+            fact("latency", LATENCY, "Latency"),
+            fact("rate", "Ticks a second that come in; in a replay those that are played", "Ticks/s"),
             fact("symbols", "Symbols in the watchlist", "Symbols"),
-            fact("feed", "What writes ticks now", "Feed"),
-            fact("database", "Where the ticks are stored", "Database"),
+            html.Button(
+                fact("feed", "What writes ticks now; press for how it fares", "Feed"),
+                id="status-feeds",
+                type="button",
+                className="status-button",
+                **attributes(aria_controls="feeds", aria_expanded="false"),
+            ),
             html.Div(id="status-message", className="status-message"),
             fact("clock", "The time of the exchange of the chosen symbol", "Exchange time"),
+            html.Div(
+                fact("database", "Where the ticks are stored", "Database"),
+                id="feeds",
+                hidden=True,
+                role="region",
+                **attributes(aria_label="Feeds"),
+            ),
+            html.Div(id="account", className="status-fact account", hidden=True),
         ],
         id="status",
         **attributes(data_state="connecting"),

@@ -1,4 +1,4 @@
-"""The tape (time and sales) of the chosen symbol, newest first, kept by assets/tape.js."""
+"""The tape (time and sales) of the chosen symbol, newest first, kept by assets/tape/tape.js."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from dash_ag_grid import AgGrid
 
-from app.ui.theme import GRID_THEME
+from tickdeck.app.ui.theme import GRID_THEME
 
 
 def column(field: str, title: str, width: int, formatter: str | None = None, **more: Any) -> dict[str, Any]:
-    """One column; with a `formatter` (a function of assets/formats.js) it is a right-aligned number."""
+    """One column; with a `formatter` (a function of assets/lib/format.js) it is a right-aligned number."""
     made: dict[str, Any] = {
         "field": field,
         "headerName": title,
@@ -31,7 +31,7 @@ def columns() -> list[dict[str, Any]]:
         column(
             "time_us",
             "Time",
-            92,
+            98,
             cellClass="num muted",
             valueFormatter={"function": "tickdeckTapeClock(params)"},
         ),
@@ -43,10 +43,18 @@ def columns() -> list[dict[str, Any]]:
             cellClassRules={"up": "params.data.went > 0", "down": "params.data.went < 0"},
         ),
         column("size", "Size", 60, "tickdeckAmount"),
+        column(
+            "side",
+            "Side",
+            42,
+            valueFormatter={"function": "tickdeckSide(params)"},
+            cellClassRules={"up": "params.value === 'buy'", "down": "params.value === 'sell'"},
+            headerTooltip="Who took the price that was there, as far as the feed says",
+        ),
         column("bid", "Bid", 70, "tickdeckTapePrice"),
         column("ask", "Ask", 70, "tickdeckTapePrice"),
         column("exchange", "Exch", 52, cellClass="muted"),
-        column("conditions", "Cond", 52, cellClass="muted"),
+        column("conditions", "Cond", 52, cellClass="muted", tooltipField="words"),
     ]
 
 
@@ -69,6 +77,7 @@ def tape() -> AgGrid:
             "suppressAnimationFrame": True,
             "suppressCellFocus": True,
             "suppressScrollOnNewData": True,
+            "tooltipShowDelay": 300,
             "rowHeight": 22,
             "localeText": {"noRowsToShow": "No ticks yet"},
         },

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-BACKGROUND: Final = "#0b0e14"
 PANEL: Final = "#0f131b"
 HEADER: Final = "#131924"
 LINE: Final = "#1e2633"
@@ -13,8 +12,7 @@ TEXT: Final = "#d3dae6"
 MUTED: Final = "#7d8a9e"
 UP: Final = "#26a69a"
 DOWN: Final = "#ef5350"
-UP_FAINT: Final = "rgba(38,166,154,0.42)"
-DOWN_FAINT: Final = "rgba(239,83,80,0.42)"
+ACCENT: Final = "#4c8dff"
 FONT: Final = (
     "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 )
@@ -33,3 +31,8 @@ GRID_THEME: Final = {
     )
 }
 """dash-ag-grid evaluates this in the page; `withPart(colorSchemeDark)` silently stays light."""
+
+
+def attributes(**values: str) -> dict[str, Any]:
+    """`attributes(data_state="live")` is `{"data-state": "live"}`, to be passed on with `**`."""
+    return {name.replace("_", "-"): value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The watchlist: one row a symbol, filled and kept by assets/watchlist.js over the push connection."""
+"""The watchlist: one row a symbol, filled and kept by assets/watchlist/watchlist.js over the push connection."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ from typing import Any, Final
 
 from dash_ag_grid import AgGrid
 
-from app.ui.theme import GRID_THEME
+from tickdeck.app.ui.theme import GRID_THEME
 
 NUMBER: Final = "num ag-right-aligned-cell"
+CHANGE_AGAINST: Final = (
+    "Against the close of the trading day before; where there is none, against the day's open"
+)
+STATES: Final = (
+    "live: a tick within the last minute; quiet: none, though it trades; closed: outside regular hours;"
+    " old: no tick of the newest trading session, or, where it trades around the clock, none for a day"
+)
 CHANGE_CLASSES: Final = {"up": "params.value > 0", "down": "params.value < 0"}
 
 
 def number_column(field: str, title: str, width: int, formatter: str, **more: Any) -> dict[str, Any]:
-    """A right-aligned number; `formatter` names a function of assets/formats.js."""
+    """A right-aligned number; `formatter` names a function of assets/lib/format.js."""
     return {
         "field": field,
         "headerName": title,
@@ -29,7 +36,7 @@ def number_column(field: str, title: str, width: int, formatter: str, **more: An
 
 
 def columns() -> list[dict[str, Any]]:
-    """Column definitions in the order shown.  Widths hold a five-digit price with two decimals at 12 px."""
+    """Column definitions in the order shown.  Widths hold a five-digit price with two decimals at 12 px, and the title beside the arrow of the order."""
     return [
         {
             "field": "symbol",
@@ -39,7 +46,19 @@ def columns() -> list[dict[str, Any]]:
             "flex": 76,
             "filter": "agTextColumnFilter",
             "cellClass": "symbol",
+            "valueFormatter": {"function": "tickdeckPair(params)"},
+            "tooltipField": "symbol",
             "sort": "asc",
+        },
+        {
+            "field": "venue",
+            "headerName": "Venue",
+            "width": 70,
+            "minWidth": 70,
+            "flex": 70,
+            "filter": "agTextColumnFilter",
+            "cellClass": "venue",
+            "hide": True,  # until a symbol has one
         },
         number_column(
             "last",
@@ -50,15 +69,43 @@ def columns() -> list[dict[str, Any]]:
             cellClass=f"{NUMBER} last",
             cellClassRules={"went-up": "params.data.went > 0", "went-down": "params.data.went < 0"},
         ),
-        number_column("change", "Chg", 62, "tickdeckChange", cellClassRules=CHANGE_CLASSES),
-        number_column("change_pct", "Chg %", 68, "tickdeckPercent", cellClassRules=CHANGE_CLASSES),
+        number_column(
+            "change", "Chg", 62, "tickdeckChange", cellClassRules=CHANGE_CLASSES, headerTooltip=CHANGE_AGAINST
+        ),
+        number_column(
+            "change_pct",
+            "Chg %",
+            68,
+            "tickdeckPercent",
+            cellClassRules=CHANGE_CLASSES,
+            headerTooltip=CHANGE_AGAINST,
+        ),
         number_column("bid", "Bid", 70, "tickdeckPrice"),
         number_column("ask", "Ask", 70, "tickdeckPrice"),
-        number_column("volume", "Volume", 64, "tickdeckAmount"),
+        number_column("volume", "Volume", 76, "tickdeckAmount"),
         number_column("high", "High", 70, "tickdeckPrice"),
         number_column("low", "Low", 70, "tickdeckPrice"),
         number_column("vwap", "VWAP", 70, "tickdeckPrice"),
-        number_column("time", "Time", 70, "tickdeckClock", cellClass=f"{NUMBER} muted", filter=False),
+        number_column(
+            "time",
+            "Time",
+            80,
+            "tickdeckClock",
+            cellClass=f"{NUMBER} muted",
+            filter=False,
+            headerTooltip="Of the last tick, in the exchange's time zone; of another day than today: the day",
+        ),
+        {
+            "field": "state",
+            "headerName": "State",
+            "width": 52,
+            "minWidth": 52,
+            "flex": 52,
+            "filter": "agTextColumnFilter",
+            "cellClass": "state",
+            "cellClassRules": {name: f"params.value === '{name}'" for name in ("live", "old")},
+            "headerTooltip": STATES,
+        },
     ]
 
 
@@ -67,7 +114,7 @@ def watchlist() -> AgGrid:
     return AgGrid(
         id="watchlist",
         columnDefs=columns(),
-        getRowId="params.data.symbol",
+        getRowId="tickdeckRowId(params)",
         defaultColDef={
             "sortable": True,
             "resizable": True,
@@ -85,6 +132,7 @@ def watchlist() -> AgGrid:
             "suppressCellFocus": False,
             "suppressColumnVirtualisation": True,
             "suppressScrollOnNewData": True,
+            "tooltipShowDelay": 300,
             "localeText": {"noRowsToShow": "No symbols yet: waiting for the first tick"},
         },
         dangerously_allow_code=False,

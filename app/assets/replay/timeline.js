@@ -1,0 +1,141 @@
+// The replay's timeline: the range as a track, volume drawn up to the clock only, a head that can be dragged.
+
+import { clock, wallClock } from "../lib/zone.js";
+
+/**
+ * @typedef {object} TimelineState what the timeline shows, times in ms
+ * @property {number} from @property {number} to @property {number} clock @property {string} timezone
+ * @property {number} step length of a bucket of the profile
+ * @property {[number, number][]} profile start and volume of each bucket that is over
+ * @property {{open: number, close: number}[]} sessions
+ * @property {?[number, number]} loop @property {boolean} controls
+ */
+
+const SEEK_AT_MOST_EVERY_MS = 100;
+const PLAYED = "#b68cff";
+const EXTENDED = "#6b5a92";
+
+export class Timeline {
+  /** @param {HTMLElement} at @param {(ms: number) => void} seek */
+  constructor(at, seek) {
+    this.at = at;
+    this.seek = seek;
+    this.canvas = /** @type {HTMLCanvasElement} */ (at.querySelector("#replay-profile"));
+    this.head = /** @type {HTMLElement} */ (at.querySelector("#replay-head"));
+    this.hint = /** @type {HTMLElement} */ (at.querySelector("#replay-hint"));
+    this.loop = /** @type {HTMLElement} */ (at.querySelector("#replay-loop-range"));
+    /** @type {?TimelineState} */
+    this.state = null;
+    /** Where the head is dragged to, ms. @type {?number} */
+    this.dragged = null;
+    this.sought = 0;
+    this.timer = 0;
+    at.addEventListener("pointerdown", (event) => this.grab(event));
+    at.addEventListener("pointermove", (event) => this.point(event));
+    at.addEventListener("pointerup", (event) => this.release(event));
+    at.addEventListener("pointercancel", () => this.drop());
+    at.addEventListener("pointerleave", () => this.dragged ?? (this.hint.hidden = true));
+    new ResizeObserver(() => this.draw()).observe(at);
+  }
+
+  /** @param {TimelineState} state */
+  show(state) {
+    this.state = state;
+    this.place();
+    const over = this.canvas.dataset.drawn;
+    const key = `${state.from} ${state.to} ${state.profile.length} ${state.profile.at(-1)?.[0]} ${this.at.clientWidth}`;
+    if (over !== key) this.draw();
+    this.canvas.dataset.drawn = key;
+  }
+
+  place() {
+    const { from, to, clock: now, timezone, loop } = this.state;
+    const at = this.dragged ?? now;
+    this.head.style.left = `${(100 * (at - from)) / (to - from)}%`;
+    this.at.setAttribute("aria-valuemin", String(from));
+    this.at.setAttribute("aria-valuemax", String(to));
+    this.at.setAttribute("aria-valuenow", String(at));
+    this.at.setAttribute("aria-valuetext", clock(wallClock(at, timezone)));
+    this.loop.hidden = !loop;
+    if (loop) {
+      this.loop.style.left = `${(100 * (loop[0] - from)) / (to - from)}%`;
+      this.loop.style.width = `${(100 * (loop[1] - loop[0])) / (to - from)}%`;
+    }
+  }
+
+  draw() {
+    if (!this.state || !this.at.clientWidth) return;
+    const { from, to, profile, step, sessions } = this.state;
+    const scale = devicePixelRatio || 1;
+    const width = Math.round(this.at.clientWidth * scale);
+    const height = Math.round(this.at.clientHeight * scale);
+    this.canvas.width = width;
+    this.canvas.height = height;
+    const paint = this.canvas.getContext("2d");
+    const px = (/** @type {number} */ ms) => ((ms - from) / (to - from)) * width;
+    paint.fillStyle = "#1d2634";
+    for (const { open, close } of sessions) paint.fillRect(px(open), 0, px(close) - px(open), height);
+    const most = Math.max(...profile.map(([, volume]) => volume), Number.MIN_VALUE);
+    for (const [start, volume] of profile) {
+      const regular = !sessions.length || sessions.some(({ open, close }) => start >= open && start < close);
+      paint.fillStyle = regular ? PLAYED : EXTENDED;
+      const left = px(start);
+      const tall = Math.max(scale, Math.sqrt(volume / most) * height * 0.92);
+      paint.fillRect(left, height - tall, Math.max(1, px(start + step) - left - scale * 0.5), tall);
+    }
+  }
+
+  /** Instant under the pointer. @param {PointerEvent} event */
+  instant(event) {
+    const box = this.at.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    return Math.round(this.state.from + share * (this.state.to - this.state.from));
+  }
+
+  /** @param {PointerEvent} event */
+  grab(event) {
+    if (!this.state?.controls || event.button) return;
+    this.at.setPointerCapture(event.pointerId);
+    this.dragged = this.instant(event);
+    this.place();
+    this.soon();
+  }
+
+  /** @param {PointerEvent} event */
+  point(event) {
+    if (!this.state) return;
+    const at = this.instant(event);
+    const box = this.at.getBoundingClientRect();
+    this.hint.hidden = false;
+    this.hint.textContent = clock(wallClock(at, this.state.timezone));
+    this.hint.style.left = `${Math.min(Math.max(event.clientX - box.left, 28), box.width - 28)}px`;
+    if (this.dragged === null) return;
+    this.dragged = at;
+    this.place();
+    this.soon();
+  }
+
+  /** @param {PointerEvent} event */
+  release(event) {
+    if (this.dragged === null) return;
+    const at = this.instant(event);
+    this.drop();
+    this.seek(at);
+  }
+
+  drop() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.dragged = null;
+    this.hint.hidden = true;
+  }
+
+  /** Let the market follow the head while it is dragged. */
+  soon() {
+    if (this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      if (this.dragged !== null && this.dragged !== this.sought) this.seek((this.sought = this.dragged));
+    }, SEEK_AT_MOST_EVERY_MS);
+  }
+}
