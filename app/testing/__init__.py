@@ -1,1 +1,0 @@
-"""Tickdeck's pytest plugin: a real TimescaleDB for tests, see docs/testing.md."""
