@@ -6,10 +6,10 @@ COPY requirements.lock .
 RUN /opt/tickdeck/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
-COPY bench bench
 COPY db db
 COPY feeds feeds
 COPY migrations migrations
+COPY tickdeck tickdeck
 RUN /opt/tickdeck/bin/pip install --no-deps --no-index --no-build-isolation . \
     && /opt/tickdeck/bin/pip uninstall --yes --quiet hatchling editables trove-classifiers pip \
     && find /opt/tickdeck -name tests -path '*-packages/*/tests' -prune -exec rm -r {} +

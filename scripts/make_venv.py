@@ -16,7 +16,7 @@ from pathlib import Path
 
 from debian_package import unpack
 
-from db.errors import TickdeckError
+from tickdeck.db.errors import TickdeckError
 
 WHEELS = Path("usr/share/python-wheels")
 

@@ -1,4 +1,4 @@
-"""Writes db/schema.json anew from a freshly migrated throw-away database."""
+"""Writes db/upkeep/schema.json anew from a freshly migrated throw-away database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 
 import psycopg
 
-from app.testing.databases import Databases
-from app.testing.servers import running
-from db.schema import FILE, described
+from tickdeck.db.upkeep.schema import FILE, described
+from tickdeck.testing.databases import Databases
+from tickdeck.testing.servers import running
 
 with running() as server:
     databases = Databases(server)

@@ -1,0 +1,93 @@
+"""Writes app/assets/vendor/ anew: scripts of others as they are published, each checked against its hash.
+
+- Plotly's bundle for finance.  Dash brings the whole of Plotly, of which the page uses a third.
+- The regenerator runtime.  Dash brings Babel's polyfill for it, of which no browser of today needs the rest.
+
+Needs npm.  A new version: its number, and the `dist.integrity` that `npm view PACKAGE@VERSION` prints.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+VENDOR: Final = Path(__file__).parent.parent / "app" / "assets" / "vendor"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A published package: the integrity of its archive, and what is taken of it.
+
+    `files` has the name in the archive, the name here, and the SHA-256 of each.
+    """
+
+    name: str
+    integrity: str
+    files: tuple[tuple[str, str, str], ...]
+
+
+PACKAGES: Final = (
+    Package(
+        "plotly.js-finance-dist-min@4.1.0",
+        "sha512-0EFmfaRk7qYE9ZmnqX35LgBg7haCr1SLUNna4+jxaUk15eIeOSvjn+rH6UP2SCzzRXbRP6y+XiVR2HrvaHJapQ==",
+        (
+            (
+                "plotly-finance.min.js",
+                "plotly-finance.min.js",
+                "9993f6d57ffd52d7417a9e89b666679ff69078e7c2816b43ab9ecdea9fa4709d",
+            ),
+            (
+                "LICENSE",
+                "plotly-LICENSE",
+                "8c45d9eaf50c2f72dd9c7ab9ef440788ba58a3538484b5c51c1f17d5128752e7",
+            ),
+        ),
+    ),
+    Package(
+        "regenerator-runtime@0.14.1",
+        "sha512-dYnhHh0nJoMfnkZs6GmmhFknAGRrLznOu5nc9ML+EJxGvrx6H7teuevqVqCuPcPK//3eDrrjQhehXVx9cnkGdw==",
+        (
+            (
+                "runtime.js",
+                "regenerator-runtime.js",
+                "7beda998b3fd277f3548e12b277bafc3037d243421f007032d38dffee412224c",
+            ),
+            (
+                "LICENSE",
+                "regenerator-runtime-LICENSE",
+                "51887a3d47051ac2fce1210562e5b9fe0830a8a8fabeb272c2d586eeb18a05fd",
+            ),
+        ),
+    ),
+)
+HASHES: Final = {here: sha256 for package in PACKAGES for _, here, sha256 in package.files}
+"""SHA-256 by the name here."""
+
+
+def fetch(package: Package) -> None:
+    """Fetch, check, write.  Raises `ValueError` where anything is not what it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", "--silent", package.name], cwd=folder, check=True)
+        (archive,) = Path(folder).glob("*.tgz")
+        found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if found != package.integrity:
+            raise ValueError(f"{archive.name} has the integrity {found}, not {package.integrity}")
+        with tarfile.open(archive) as content:
+            for there, here, sha256 in package.files:
+                member = content.extractfile(f"package/{there}")
+                file = b"" if member is None else member.read()
+                if hashlib.sha256(file).hexdigest() != sha256:
+                    raise ValueError(f"{there} in {archive.name} is not the file with the hash {sha256}")
+                VENDOR.mkdir(exist_ok=True)
+                (VENDOR / here).write_bytes(file)
+
+
+if __name__ == "__main__":
+    for each in PACKAGES:
+        fetch(each)

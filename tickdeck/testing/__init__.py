@@ -1,0 +1,1 @@
+"""Tickdeck's pytest plugin: a real TimescaleDB for tests, see docs/testing.md."""
