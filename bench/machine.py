@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, pool
 
-from db.migrate import server_facts
-from db.url import sqlalchemy_url
+from tickdeck.db.migrate import server_facts
+from tickdeck.db.url import sqlalchemy_url
 
 
 def machine(url: str | None = None) -> dict[str, Any]:

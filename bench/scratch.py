@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from db.migrate import upgrade
-from db.url import libpq_url, with_database
+from tickdeck.db.migrate import upgrade
+from tickdeck.db.url import libpq_url, with_database
 
 
 @contextmanager

@@ -17,17 +17,17 @@ from typing import Any, Final
 
 import asyncpg
 
-from bench.ingest_bare import Write, bare_copy
-from bench.ingest_load import load_row
-from bench.ingest_ticks import made_up, real_day
+from bench.ingest.bare import Write, bare_copy
+from bench.ingest.load import load_row
+from bench.ingest.ticks import made_up, real_day
 from bench.machine import machine
 from bench.report import Row, report
 from bench.scratch import scratch_database
-from db.copy_binary import COLUMNS
-from db.market import TickBatch, from_us
-from db.pool import Pool, open_pool
-from db.ticks import TickStore
-from db.url import libpq_url
+from tickdeck.db.market.types import TickBatch, from_us
+from tickdeck.db.session import Pool, open_pool
+from tickdeck.db.ticks.copy import COLUMNS
+from tickdeck.db.ticks.store import TickStore
+from tickdeck.db.url import libpq_url
 
 ROUNDS: Final = 5
 BATCHES: Final = (100, 1_000, 10_000)
@@ -60,7 +60,7 @@ def run(url: str, *, as_json: bool, day: Path | None = None, rounds: int = ROUND
 
 async def _measure(url: str, day: Path | None, rounds: int, *, community: bool) -> list[Row]:
     admin = await asyncpg.connect(libpq_url(url))
-    await admin.execute((HERE / "ingest.sql").read_text(encoding="utf-8"))
+    await admin.execute((HERE / "record.sql").read_text(encoding="utf-8"))
     pool = await open_pool(url, role="writer", size=4)
     bare = await asyncpg.create_pool(libpq_url(url), min_size=4, max_size=4)
     try:
@@ -84,7 +84,7 @@ async def _measure(url: str, day: Path | None, rounds: int, *, community: bool) 
             rows.append(row | {"path": "bare copy_records_to_table"})
         rows.append(await load_row(admin, pool, bare, day))
         if community:
-            await admin.execute((HERE / "ingest_aggregate.sql").read_text(encoding="utf-8"))
+            await admin.execute((HERE / "aggregate.sql").read_text(encoding="utf-8"))
             for batch in BATCHES[1:]:
                 case = Case("made up", 100, batch, 1)
                 row = await _compare(admin, case, real, rounds, _aggregated(bare), plain)

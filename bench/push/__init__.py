@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -22,9 +23,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bench.browser_painted import painted
+from bench.browser.painted import painted
 from bench.machine import machine
-from bench.push_ticks import Ticks
+from bench.push.ticks import Ticks
 from bench.report import Row, report
 from bench.scratch import scratch_database
 
@@ -58,9 +59,9 @@ def ours(frames_per_s: int) -> Way:
 
 
 @contextmanager
-def server(url: str, way: Way) -> Iterator[tuple[int, int]]:
+def server_process(url: str, way: Way) -> Iterator[tuple[int, int]]:
     """The server's process: its pid and port."""
-    command = [sys.executable, "-m", "bench.push_server", url, way.server, str(1000 / way.period_ms)]
+    command = [sys.executable, "-m", "bench.push.server", url, way.server, str(1000 / way.period_ms)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101
         assert process.stdout is not None  # noqa: S101
@@ -87,17 +88,28 @@ class Measured:
 
 
 def measure(
-    ticks: Ticks, pid: int, port: int, way: Way, viewers: int, load: tuple[int, int, float]
+    ticks: Ticks,
+    pid: int,
+    port: int,
+    way: Way,
+    viewers: int,
+    load: tuple[int, int, float],
+    *,
+    sessions: Path | None = None,
 ) -> Measured:
-    """Have `viewers` connected, write `load` (batches, size, every_s), and see when it shows."""
+    """Have `viewers` connected, write `load` (batches, size, every_s), and see when it shows.
+
+    `sessions` is a file with a session for each viewer, where they are to sign in.
+    """
     command = [
         sys.executable,
         "-m",
-        "bench.push_viewers",
+        "bench.push.viewers",
         str(port),
         way.viewers,
         str(viewers),
         str(way.period_ms),
+        *([] if sessions is None else [str(sessions)]),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101
@@ -122,25 +134,36 @@ def _latencies(result: Any, began: dict[tuple[str, int], int]) -> NDArray[np.flo
         np.array(
             [
                 began[symbol, n]
-                for symbol, first, last in news
+                for symbol, first, last in new
                 for n in range(first, last + 1)
                 if (symbol, n) in began
             ]
         )
-        for news in result["news"]
+        for new in result["new_ticks"]
     ]
     return np.concatenate(
-        [[] if result["seen"] else [np.nan], *((at - starts[news]) / 1e6 for at, news in result["seen"])]
+        [[] if result["seen"] else [np.nan], *((at - starts[place]) / 1e6 for at, place in result["seen"])]
     )
 
 
 def run(
-    url: str, *, as_json: bool, viewers: Sequence[int], seconds: float, rounds: int, browser: bool = True
+    url: str,
+    *,
+    as_json: bool,
+    viewers: Sequence[int],
+    seconds: float,
+    rounds: int,
+    browser: bool = True,
+    door: bool = False,
 ) -> None:
     """Measure every case, on screen too with `browser`, and print the report; within three minutes by default.
 
-    Raises `NoBrowserError`.
+    With `door` instead: what signing in costs so many viewers.  Raises `NoBrowserError`.
     """
+    rows: list[Row] = []
+    if door:
+        _run_door(url, as_json=as_json, viewers=viewers, seconds=seconds, rounds=rounds)
+        return
     cases: dict[Way, list[int]] = defaultdict(list)
     for count in viewers:
         cases[ours(10 if count <= 300 else 4)].append(count)
@@ -148,20 +171,20 @@ def run(
         for way in (POLL_250, POLL_1S, NATIVE):
             cases[way].append(count)
     load = (int(seconds * BATCHES_PER_S), TICKS_PER_S // BATCHES_PER_S, 1 / BATCHES_PER_S)
-    rows: list[Row] = []
+    rows = []
     with scratch_database(url) as scratch:
         ticks = Ticks(scratch)
         ticks.seed()
         for way, counts in cases.items():
             # further apart than frames are, so that none waits for the one before
             lone = (LONE_TICKS, 1, 0.1 + way.frame_s)
-            with server(scratch, way) as (pid, port):
+            with server_process(scratch, way) as (pid, port):
                 for count in sorted(counts):
                     for case, what in (("lone tick", lone), (f"{TICKS_PER_S} ticks/s", load)):
                         if way is POLL_1S and what is load:
                             continue  # what it is compared for is the lone tick
                         found = [measure(ticks, pid, port, way, count, what) for _ in range(rounds)]
-                        rows.append(_row(case, way, count, found))
+                        rows.append(row_of(case, way, count, found))
     rows = _compared(rows)
     if browser:
         with scratch_database(url) as scratch:
@@ -169,7 +192,16 @@ def run(
     report("push", machine(url), rows, as_json=as_json)
 
 
-def _row(case: str, way: Way, viewers: int, found: Sequence[Measured]) -> Row:
+def _run_door(url: str, *, as_json: bool, viewers: Sequence[int], seconds: float, rounds: int) -> None:
+    from bench.push.door import run_door, verdict  # noqa: PLC0415 - it measures by this module
+
+    rows = [row for count in viewers for row in run_door(url, viewers=count, seconds=seconds, rounds=rounds)]
+    report("push", machine(url), rows, as_json=as_json)
+    if not as_json:
+        print(*verdict(rows), sep="\n")
+
+
+def row_of(case: str, way: Way, viewers: int, found: Sequence[Measured]) -> Row:
     """Medians of the rounds, and the spread of p50."""
     p50, p95, p99 = (_figure(median(each.latency[n] for each in found)) for n in range(3))
     return {

@@ -1,10 +1,11 @@
 """The viewers' process of the push benchmark: N connections that note when each tick first shows.
 
-`python -m bench.push_viewers PORT WAY COUNT PERIOD_MS`: WAY is `frames` (our WebSocket), `poll` (dcc.Interval's
+`python -m bench.push.viewers PORT WAY COUNT PERIOD_MS [COOKIES]`: COOKIES names a file of sessions, a line for each
+viewer, with which they sign in; WAY is `frames` (our WebSocket), `poll` (dcc.Interval's
 requests, every PERIOD_MS) or `native` (Dash's WebSocket callback).  Prints `ready` when every viewer has a first
-answer.  When its input ends it prints one JSON object: `bytes` received, `messages`, `news`, a list of lists of
-[symbol, first, last], and `seen`, a list of [monotonic ns, n]: at that moment a viewer first showed the ticks of
-news n, of each symbol those numbered first to last.
+answer.  When its input ends it prints one JSON object: `bytes` received, `messages`, `new_ticks`, a list of lists of
+[symbol, first, last], and `seen`, a list of [monotonic ns, n]: at that moment a viewer first showed what stands in
+`new_ticks` at n, of each symbol the ticks numbered first to last.
 """
 
 from __future__ import annotations
@@ -14,44 +15,47 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import orjson
 import uvloop
 from websockets.frames import Frame, Opcode
 
-Shown: TypeAlias = dict[str, int]
+TickCounts: TypeAlias = dict[str, int]
 """How many ticks of each symbol a viewer shows."""
-News: TypeAlias = list[tuple[str, int, int]]
+NewTicks: TypeAlias = list[tuple[str, int, int]]
+"""(symbol, number of the first, of the last) of the ticks that a message shows and the one before did not."""
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
-class Screen:
-    """What the viewers show.  Viewers in step share it, so that each message is understood once, not N times."""
+class Decoder:
+    """Reads messages.  Viewers that show the same share the work, so that each message is parsed once, not N times."""
 
     def __init__(self) -> None:
-        self.blank: Shown = {}
-        self.news: list[News] = []
-        self._steps: dict[tuple[int, bytes], tuple[Shown, int | None]] = {}
-        self._alive: list[Shown] = [self.blank]
+        self.blank: TickCounts = {}
+        self.new_ticks: list[NewTicks] = []
+        self._read: dict[tuple[int, bytes], tuple[TickCounts, int | None]] = {}
+        self._alive: list[TickCounts] = [self.blank]
 
-    def step(self, shown: Shown, payload: bytes) -> tuple[Shown, int | None]:
-        """What is shown after the message, and the number of the news in it, if any."""
-        step = self._steps.get((id(shown), payload))
-        if step is None:
+    def read(self, shown: TickCounts, payload: bytes) -> tuple[TickCounts, int | None]:
+        """What is shown after the message, and the place in `new_ticks` of what it brought, if anything."""
+        read = self._read.get((id(shown), payload))
+        if read is None:
             after = dict(shown)
-            news = []
+            new = []
             for symbol, trades in _counts(orjson.loads(payload)):
                 before = after.get(symbol, 0)
                 if trades > before:
-                    news.append((symbol, before + 1, trades))
+                    new.append((symbol, before + 1, trades))
                     after[symbol] = trades
-            step = (after, len(self.news)) if news else (shown, None)
-            if news:
-                self.news.append(news)
-            self._alive.append(step[0])  # an id is only good while its object lives
-            self._steps[id(shown), payload] = step
-        return step
+            read = (after, len(self.new_ticks)) if new else (shown, None)
+            if new:
+                self.new_ticks.append(new)
+            self._alive.append(read[0])  # an id is only good while its object lives
+            self._read[id(shown), payload] = read
+        return read
 
 
 def _counts(message: Any) -> list[tuple[str, int]]:
@@ -71,7 +75,7 @@ class Viewer(asyncio.Protocol):
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.shown = bench.screen.blank
+        self.shown = bench.decoder.blank
         self.buffer = bytearray()
         self.upgraded = False
         self.began = False
@@ -85,7 +89,7 @@ class Viewer(asyncio.Protocol):
         host = f"127.0.0.1:{self.bench.port}"
         self.transport.write(
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {_KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"{self.bench.cookie()}Connection: Upgrade\r\nSec-WebSocket-Key: {_KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
     def data_received(self, data: bytes) -> None:
@@ -121,12 +125,12 @@ class Viewer(asyncio.Protocol):
 
     def message(self, payload: bytes, now: int) -> None:
         self.bench.messages += 1
-        self.shown, news = self.bench.screen.step(self.shown, payload)
+        self.shown, new = self.bench.decoder.read(self.shown, payload)
         if not self.began:  # the first message shows what is old
             self.began = True
             self.bench.began()
-        elif news is not None:
-            self.bench.seen.append((now, news))
+        elif new is not None:
+            self.bench.seen.append((now, new))
 
 
 class PollingViewer(Viewer):
@@ -178,18 +182,26 @@ class PollingViewer(Viewer):
 
 
 class Bench:
-    def __init__(self, port: int, way: str, count: int, period_s: float) -> None:
+    def __init__(
+        self, port: int, way: str, count: int, period_s: float, sessions: Sequence[str] = ()
+    ) -> None:
+        self._sessions = iter(sessions)
         self.port = port
         self.way = way
         self.count = count
         self.period_s = period_s
-        self.screen = Screen()
+        self.decoder = Decoder()
         self.bytes = 0
         self.messages = 0
         self.seen: list[tuple[int, int]] = []
         self.request: Any = {"subscribe": {"watchlist": "all", "rows": "arrays"}}
         self._waiting = count
         self._all_began = asyncio.Event()
+
+    def cookie(self) -> str:
+        """The header with the next viewer's session; nothing where nobody signs in."""
+        session = next(self._sessions, None)
+        return "" if session is None else f"Cookie: tickdeck_session={session}\r\n"
 
     def began(self) -> None:
         self._waiting -= 1
@@ -218,7 +230,7 @@ class Bench:
         for transport, _ in connections:
             transport.close()
         result = {
-            "bytes": self.bytes, "messages": self.messages, "news": self.screen.news, "seen": self.seen,
+            "bytes": self.bytes, "messages": self.messages, "new_ticks": self.decoder.new_ticks, "seen": self.seen,
         }  # fmt: skip
         sys.stdout.buffer.write(orjson.dumps(result))
 
@@ -241,4 +253,5 @@ class Bench:
 
 
 if __name__ == "__main__":
-    uvloop.run(Bench(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]) / 1000).run())
+    lines = Path(sys.argv[5]).read_text(encoding="ascii").split() if len(sys.argv) > 5 else []
+    uvloop.run(Bench(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]) / 1000, lines).run())

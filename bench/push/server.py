@@ -1,6 +1,6 @@
 """The server process of the push benchmark: the real dashboard, or the same rows in the ways that Dash has itself.
 
-`python -m bench.push_server URL MODE FRAMES_PER_S`; prints its port, then serves until its input ends.
+`python -m bench.push.server URL MODE FRAMES_PER_S`; prints its port, then serves until its input ends.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import uvicorn
 from dash import Dash, Input, Output, ctx, dcc, html, set_props
 from fastapi import FastAPI
 
-from app.config import DashboardSettings, Settings
-from app.live.hub import Hub
-from app.live.listening import open_socket
-from app.live.protocol import FIELDS, row_values
-from app.live.settings import LiveSettings
-from app.live.wire import server_options
-from app.main import create_app
-from db.pool import open_pool
+from tickdeck.app.config import DashboardSettings, LimitSettings, LiveSettings, Settings
+from tickdeck.app.live.hub import Hub
+from tickdeck.app.main import create_app
+from tickdeck.app.push.outlets import server_options
+from tickdeck.app.push.protocol import FIELDS, row_values
+from tickdeck.app.web.server import open_socket
+from tickdeck.db.session import open_pool
 
 
 @asynccontextmanager
@@ -64,7 +63,13 @@ async def main(url: str, mode: str, frames_per_s: float) -> None:
     live = LiveSettings(
         grid_rate=frames_per_s, chart_rate=frames_per_s, tape_rate=frames_per_s, max_viewers=10_000
     )
-    settings = Settings(dashboard=DashboardSettings(), live=live)
+    limits = LimitSettings(  # all viewers are one user's here
+        connections_each=10_000,
+        connections_per_address=10_000,
+        subscriptions_each=100_000,
+        subscriptions_per_address=100_000,
+    )
+    settings = Settings(dashboard=DashboardSettings(), live=live, limits=limits)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     made = dash_ways(url, live) if mode == "dash" else create_app(settings, url, database="bench")
     async with made as app:

@@ -14,16 +14,15 @@ from typing import Final
 import numpy as np
 import structlog
 
-from app.live.broadcast import Viewer
-from app.live.hub import Hub
-from app.live.outlets import Message
-from app.live.replay_rooms import Rooms
-from app.live.replay_settings import ReplaySettings
-from app.live.settings import LiveSettings
 from bench.report import Row
-from db.market import TickBatch
-from db.pool import Pool
-from db.ticks import TickStore
+from tickdeck.app.config import LiveSettings, ReplaySettings
+from tickdeck.app.live.hub import Hub
+from tickdeck.app.push.broadcast import Viewer
+from tickdeck.app.push.outlets import Message
+from tickdeck.app.replay.rooms import Rooms
+from tickdeck.db.market.types import TickBatch
+from tickdeck.db.session import Pool
+from tickdeck.db.ticks.store import TickStore
 
 REPLAYS: Final = 10
 SPEED: Final = 60
@@ -31,13 +30,13 @@ LONE_TICKS: Final = 120
 EVERY_S: Final = 0.11
 
 
-class Ears:
-    """An outlet that only notes when something came, and how much."""
+class CountingOutlet:
+    """An outlet that only notes when a row came, and how many bytes did."""
 
     def __init__(self) -> None:
         self.bytes = 0
-        self.came = asyncio.Event()
-        self.at = 0.0
+        self.arrived = asyncio.Event()
+        self.arrived_at = 0.0
 
     def ready(self) -> bool:
         return True
@@ -46,8 +45,8 @@ class Ears:
         self.bytes += len(message.data)
         if b'"watchlist"' not in message.data:
             return  # a status
-        self.at = time.perf_counter()
-        self.came.set()
+        self.arrived_at = time.perf_counter()
+        self.arrived.set()
 
     async def drained(self) -> None:
         return
@@ -67,28 +66,28 @@ async def beside_live(url: str, pool: Pool, writer: Pool, symbols: Sequence[str]
         rooms = await stack.enter_async_context(Rooms(hub, pool, ReplaySettings()))
         await hub.ready()
         viewers = stack.enter_context(ExitStack())
-        ears = Ears()
-        live = Viewer(ears)
+        outlet = CountingOutlet()
+        live = Viewer(outlet)
         viewers.enter_context(rooms.connected(live))
-        await _lone(writer, ears, "LIVE", 5)  # registers the symbol
-        await rooms.watch(live, {"watchlist": "all"})
-        alone = await _lone(writer, ears, "LIVE", LONE_TICKS)
+        await _lone_ticks(writer, outlet, "LIVE", 5)  # registers the symbol
+        await rooms.subscribe(live, {"watchlist": "all"})
+        alone = await _lone_ticks(writer, outlet, "LIVE", LONE_TICKS)
         before_mb = _resident_mb()
         replays = []
         for _ in range(REPLAYS):
-            heard = Ears()
-            viewer = Viewer(heard)
+            counting = CountingOutlet()
+            viewer = Viewer(counting)
             viewers.enter_context(rooms.connected(viewer))
             opened = {"symbols": list(symbols), "day": day.isoformat(), "speed": SPEED, "play": True}
             complaints = await rooms.replay(viewer, {"open": opened})
-            complaints += await rooms.watch(
+            complaints += await rooms.subscribe(
                 viewer,
                 {"watchlist": "all", "chart": {"symbol": symbols[-1], "interval": "1m"}, "tape": symbols[-1]},
             )
             if complaints:
                 raise RuntimeError(complaints[0])
-            replays.append(heard)
-        busy = await _lone(writer, ears, "LIVE", LONE_TICKS)
+            replays.append(counting)
+        busy = await _lone_ticks(writer, outlet, "LIVE", LONE_TICKS)
         used_mb = _resident_mb() - before_mb
     return [
         {"case": "live latency, no replay", **spread(alone)},
@@ -103,13 +102,13 @@ async def beside_live(url: str, pool: Pool, writer: Pool, symbols: Sequence[str]
     ]
 
 
-async def _lone(writer: Pool, ears: Ears, symbol: str, count: int) -> list[float]:
+async def _lone_ticks(writer: Pool, outlet: CountingOutlet, symbol: str, count: int) -> list[float]:
     """Milliseconds from the start of each tick's INSERT to the next message a viewer gets."""
     store = TickStore(writer)
     nothing = np.array([np.nan])
     took = []
     for number in range(count):
-        ears.came.clear()
+        outlet.arrived.clear()
         now_us = time.time_ns() // 1000
         price, size = np.array([100.0 + number % 7]), np.array([1.0])
         tick = TickBatch(
@@ -123,10 +122,10 @@ async def _lone(writer: Pool, ears: Ears, symbol: str, count: int) -> list[float
         )
         began = time.perf_counter()
         await store.write(tick)
-        if ears.bytes:
+        if outlet.bytes:
             async with asyncio.timeout(10):
-                await ears.came.wait()
-            took.append((ears.at - began) * 1000)
+                await outlet.arrived.wait()
+            took.append((outlet.arrived_at - began) * 1000)
         await asyncio.sleep(EVERY_S * 2)
     return took
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import numpy as np
 from playwright.async_api import Browser, Page, async_playwright
 
-from bench.browser_market import CHARTED, Market
-from bench.browser_page import Metered, dashboard, launch, script
+from bench.browser.market import CHARTED, Market
+from bench.browser.page import Metered, dashboard, launch, script
 from bench.report import Row
-from db.pool import open_pool
+from tickdeck.db.session import open_pool
 
 TICKS: Final = 50
 POLLED_TICKS: Final = 8
@@ -36,41 +37,55 @@ async def painted(url: str) -> list[Row]:
     `url`: a migrated database with no ticks in it.  Raises `NoBrowserError`.
     """
     pool = await open_pool(url, role="writer", size=2)
-    hook = script("browser_hook.js")
+    hook = script("hook.js")
     try:
         market = Market(pool)
         await market.seed()
         async with async_playwright() as playwright:
             browser = await launch(playwright)
             async with dashboard(url) as address:
-                pushed = await _lone_ticks(browser, address, market, TICKS, EVERY_S, hook)
+                pushed = await lone_ticks(browser, address, market.insert, CHARTED, TICKS, EVERY_S, hook)
                 every_s = POLL_S + EVERY_S
-                polled = await _lone_ticks(browser, address, market, POLLED_TICKS, every_s, hook, BLOCKED)
+                polled = await lone_ticks(
+                    browser, address, market.insert, CHARTED, POLLED_TICKS, every_s, hook, BLOCKED
+                )
             await browser.close()
     finally:
         await pool.close()
     baseline = {"baseline": "p50_ms of polling each 1 s"}
     ratio = round(float(np.median(pushed) / np.median(polled)), 3)
     return [
-        {"case": "lone tick painted", "way": "push", **_spread(pushed), **baseline, "ratio": ratio},
-        {"case": "lone tick painted", "way": "the page polling each 1 s", **_spread(polled)},
+        {"case": "lone tick painted", "way": "push", **spread(pushed), **baseline, "ratio": ratio},
+        {"case": "lone tick painted", "way": "the page polling each 1 s", **spread(polled)},
     ]
 
 
-async def _lone_ticks(
-    browser: Browser, address: str, market: Market, count: int, every_s: float, *init: str
+async def lone_ticks(
+    browser: Browser,
+    address: str,
+    happen: Callable[[float], Awaitable[float]],
+    symbol: str,
+    count: int,
+    every_s: float,
+    *init: str,
+    chart_drawn: bool = True,
 ) -> list[float]:
-    """Ms from the start of each INSERT to the frame that shows its price in the watchlist."""
+    """Ms from each moment that `happen(price)` returns (of `time.monotonic`) to the frame that shows it in the watchlist.
+
+    `chart_drawn`: wait for the symbol's chart first.
+    """
     page = await Metered.open(browser, *init)
     try:
-        await page.page.goto(f"{address}/?symbol={CHARTED}&interval=1m")
-        await page.page.wait_for_selector(f'#chart-panel[data-drawn="{CHARTED} 1m"]')
-        await page.page.evaluate("(symbol) => bench.watchCell(symbol)", CHARTED)
+        await page.page.goto(f"{address}/?symbol={quote(symbol)}&interval=1m")
+        if chart_drawn:
+            await page.page.wait_for_selector(f'#chart-panel[data-drawn="{symbol} 1m"]')
+        await page.page.wait_for_selector(f'#watchlist .ag-row[row-id="{symbol}"] [col-id="last"]')
+        await page.page.evaluate("(symbol) => bench.watchCell(symbol)", symbol)
         behind = await _clock(page.page)
         began: dict[str, float] = {}
         for number in range(count):
             price = 20 + number / 100 + random.randrange(1, 100)
-            began[f"{price:.2f}"] = await market.insert(round(price, 2))
+            began[f"{price:.2f}"] = await happen(round(price, 2))
             await asyncio.sleep(every_s * random.uniform(0.8, 1.2))  # not in step with the screen
         await asyncio.sleep(every_s)
         shown: dict[str, float] = await page.page.evaluate("bench.cellTimes")
@@ -90,7 +105,8 @@ async def _clock(page: Page) -> float:
     return min(asked)[1]
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """How many there are, and percentiles in ms."""
     p50, p95, p99 = np.percentile(values, (50, 95, 99))
     return {
         "ticks": len(values), "p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1),

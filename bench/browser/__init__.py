@@ -12,7 +12,7 @@ from typing import Final
 
 from playwright.async_api import async_playwright
 
-from bench.browser_chart import (
+from bench.browser.chart import (
     DELIVER,
     LIGHTWEIGHT,
     OURS,
@@ -23,12 +23,12 @@ from bench.browser_chart import (
     recorded,
     show,
 )
-from bench.browser_market import Market
-from bench.browser_page import Metered, dashboard, launch, script
+from bench.browser.market import Market
+from bench.browser.page import Metered, dashboard, launch, script
 from bench.machine import machine
 from bench.report import Row, report
 from bench.scratch import scratch_database
-from db.pool import open_pool
+from tickdeck.db.session import open_pool
 
 ROUNDS: Final = 3
 GRID_PERIOD_MS: Final = 100
@@ -70,7 +70,7 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
         await market.seed()
         async with dashboard(url) as address, async_playwright() as playwright:
             browser = await launch(playwright)
-            page = await Metered.open(browser, script("browser_hook.js"), address=address)
+            page = await Metered.open(browser, script("hook.js"), address=address)
             await show(page, "1m")
             pages = await others(browser, page)
             rows = await chart_frames(page, pages, market, "1m", rounds, (CHART_S, CHART_S))
@@ -93,7 +93,7 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
 async def grid_frames(page: Metered, market: Market, rounds: int) -> list[Row]:
     """A frame of the watchlist, nearly all of its 100 rows changed."""
     await show(page, "1m")
-    await page.page.evaluate(script("browser_stock.js"))
+    await page.page.evaluate(script("stock.js"))
     found: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds + 1):
         ways = [(OURS, DELIVER), (DASH, STOCK_FRAMES)]
@@ -129,7 +129,7 @@ async def under_load(page: Metered, market: Market) -> list[Row]:
     for name in (OURS, STOCK):
         await show(page, "1m")
         if name == STOCK:
-            await page.page.evaluate(script("browser_stock.js"))
+            await page.page.evaluate(script("stock.js"))
             await page.page.evaluate("() => { bench.instead = ({ data }) => bench.stockMessage(data); }")
         trading = asyncio.create_task(market.trade(LOAD_S + 1))
         await page.page.evaluate("bench.sleep(500)")

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from db.url import libpq_url
+from tickdeck.db.url import libpq_url
 
 HERE: Final = Path(__file__).parent
 TICKS_A_DAY: Final = 100_000
@@ -39,11 +39,11 @@ async def fill(url: str, ticks: int, progress: Callable[[str, float | None], Non
             await connection.execute("drop index ticks_identity")
         for first in range(0, days, _DAYS_AT_ONCE):
             last = min(first + _DAYS_AT_ONCE, days) - 1
-            await connection.execute(_sql("history_ticks"), first, last)
+            await connection.execute(_sql("ticks"), first, last)
             progress(f"{ticks:,} ticks", last / days)
         if superuser:
             await connection.execute("create unique index ticks_identity on ticks (symbol, time, seq)")
-            await connection.execute(_sql("history_candles"))
+            await connection.execute(_sql("candles"))
         await connection.fetchval("select tickdeck_build_candles_v1(10000000)")
         await connection.execute("vacuum analyze candles")
         await connection.execute("vacuum analyze ticks")
@@ -55,7 +55,7 @@ async def fill(url: str, ticks: int, progress: Callable[[str, float | None], Non
 
 def baseline() -> str:
     """The statement that folds a chart from raw ticks."""
-    return _sql("history_baseline")
+    return _sql("baseline")
 
 
 def _sql(name: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from db.copy_binary import COLUMNS, encode_ticks
-from db.market import TickBatch
+from tickdeck.db.market.types import TickBatch
+from tickdeck.db.ticks.copy import COLUMNS, encode_ticks
 
 Write = Callable[[TickBatch], Awaitable[object]]
 

@@ -17,18 +17,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 import asyncpg
-import orjson
 
-from app.api_tables import CANDLE_COLUMNS, candle_rows, objects
-from bench.history_market import BUSIEST, FIRST_DAY_US, SESSION_US, TICKS_A_DAY, baseline, fill
+from bench.history.market import BUSIEST, FIRST_DAY_US, SESSION_US, TICKS_A_DAY, baseline, fill
 from bench.machine import machine
 from bench.report import Row, report
 from bench.scratch import scratch_database
-from db.candles import read_candles
-from db.connect import connect
-from db.market import INTERVAL_SECONDS, INTERVALS, Candle, Interval, from_us
-from db.pool import Connection
-from db.reading import DAY_US, HOUR_US
+from tickdeck.app.rows import candles_json
+from tickdeck.db.candles.read import read_candles
+from tickdeck.db.market.types import DAY_US, HOUR_US, INTERVAL_SECONDS, INTERVALS, Candle, Interval, from_us
+from tickdeck.db.session import Connection, connect
 
 SIZES: Final = (1_000_000, 10_000_000)
 FULL: Final = (*SIZES, 50_000_000)
@@ -119,7 +116,7 @@ async def _read(market: Market, case: Case, number: int) -> None:
 
 async def _chart(connection: Connection, interval: Interval, end_us: int | None) -> list[Candle]:
     candles = await read_candles(connection, BUSIEST, interval, end_us=end_us, limit=CANDLES)
-    orjson.dumps(objects(CANDLE_COLUMNS, candle_rows(candles)))
+    candles_json(candles)
     return candles
 
 
@@ -133,7 +130,7 @@ async def _fold_raw(market: Market, case: Case) -> None:
         started = time.perf_counter()
         rows: Sequence[Any] = await _fetch(market.warm, start, end, width)
         folded = [Candle(*row) for row in rows]
-        orjson.dumps(objects(CANDLE_COLUMNS, candle_rows(folded)))
+        candles_json(folded)
         times.append((time.perf_counter() - started) * 1000)
         if len(folded) != len(candles):
             raise RuntimeError(f"{case}: {len(candles)} candles, but the ticks fold to {len(folded)}")

@@ -10,12 +10,13 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from db.market import TickBatch
-from db.pool import Pool
-from db.ticks import TickStore
+from tickdeck.db.market.types import TickBatch
+from tickdeck.db.session import Pool
+from tickdeck.db.ticks.store import TickStore
 
 SYMBOLS: Final = 100
 CHARTED: Final = "S000"
+
 TICKS_PER_S: Final = 1_000
 BATCHES_PER_S: Final = 20
 MINUTES: Final = 2_600

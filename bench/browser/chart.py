@@ -13,10 +13,10 @@ from typing import Final
 from playwright.async_api import Browser
 from plotly.offline import get_plotlyjs
 
-from app.ui.figures import chart_figure
-from bench.browser_market import CHARTED, Market
-from bench.browser_page import Metered, script
+from bench.browser.market import CHARTED, Market
+from bench.browser.page import Metered, script
 from bench.report import Row
+from tickdeck.app.ui.figures import chart_figure
 
 PERIOD_MS: Final = 100
 OURS: Final = "tickdeck"
@@ -52,12 +52,12 @@ async def others(browser: Browser, page: Metered) -> dict[str, Metered]:
     wanted += [(LIGHTWEIGHT, "lightweight", light)] if light is not None else []
     pages = {}
     for name, way, library in wanted:
-        pages[name] = made = await Metered.open(browser, script("browser_hook.js"))
+        pages[name] = made = await Metered.open(browser, script("hook.js"))
         await made.page.goto("about:blank")
         await made.page.set_content(
             f'<body style="background:#0d1117"><div id="chart" style="width:{size[0]}px;height:{size[1]}px">'
         )
-        for source in (library, script("browser_ways.js")):
+        for source in (library, script("ways.js")):
             await made.page.evaluate(f"() => {{ {source}\n }}" if library is source else source)
         await made.page.evaluate("([way, figure]) => bench.start(way, figure)", [way, chart_figure()])
     return pages

@@ -12,21 +12,21 @@ from typing import Final
 
 import numpy as np
 
-from app.live.replay import Player
-from app.live.replay_clock import Position
-from app.live.replay_open import Asked, open_replay
-from app.live.replay_reader import ReplayReader
-from app.live.replay_source import BLOCK_TICKS
-from bench.ingest_ticks import real_day
+from bench.ingest.ticks import real_day
 from bench.machine import machine
-from bench.replay_live import beside_live, spread
+from bench.replay.live import beside_live, spread
 from bench.report import Row, report
 from bench.scratch import scratch_database
-from db.instruments import Instrument, upsert_instruments
-from db.market import Interval, TickBatch, concat, to_us
-from db.pool import Pool, open_pool
-from db.rollup import build_candles
-from db.ticks import TickStore
+from tickdeck.app.replay.clock import Position
+from tickdeck.app.replay.opening import ReplayRequest, open_replay
+from tickdeck.app.replay.player import Player
+from tickdeck.app.replay.reader import ReplayReader
+from tickdeck.app.replay.ticks import BLOCK_TICKS
+from tickdeck.db.candles.build import build_candles
+from tickdeck.db.instruments import upsert_instruments
+from tickdeck.db.market.types import Instrument, Interval, TickBatch, concat, to_us
+from tickdeck.db.session import Pool, open_pool
+from tickdeck.db.ticks.store import TickStore
 
 SYMBOLS: Final = ("AIG", "BAC", "IBM", "SPY")
 DAY: Final = date(2013, 10, 7)
@@ -99,16 +99,16 @@ async def _store(writer: Pool, ticks: TickBatch) -> None:
 
 
 async def _open(pool: Pool, speed: float, *, at_us: int | None = None) -> Player:
-    opened = await open_replay(pool, Asked(list(SYMBOLS), None, None, at_us, speed, DAY, from_open=False))
-    return opened.player
+    request = ReplayRequest(list(SYMBOLS), None, None, at_us, speed, DAY, from_open=False)
+    return (await open_replay(pool, request)).player
 
 
 async def _watch(player: Player, interval: Interval) -> None:
     for key in list(player.state.charts):
         player.state.close_chart(*key)
-    await player.chart(player.state.open_chart("SPY", interval))
+    await player.read_chart(player.state.open_chart("SPY", interval))
     player.state.open_tape("SPY")
-    await player.tapes(["SPY"])
+    await player.read_tapes(["SPY"])
 
 
 async def _fast(pool: Pool) -> Row:
@@ -171,7 +171,7 @@ async def _paced(pool: Pool, speed: float) -> Row:
         due = began + (batch.time_us - OPEN_US) / 1e6 / speed
         late.extend(((time.monotonic() - due) * 1000).tolist())
 
-    player.engine.on_ticks = applied
+    player.market.on_ticks = applied
     await player.play()
     await asyncio.sleep(PACED_S)
     wall_s = time.monotonic() - began

@@ -11,9 +11,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from db.market import TickBatch, to_us
-from db.pool import open_pool
-from db.ticks import TickStore
+from tickdeck.db.market.types import TickBatch, to_us
+from tickdeck.db.session import open_pool
+from tickdeck.db.ticks.store import TickStore
 
 SYMBOLS: Final = 100
 START_US: Final = to_us(datetime(2024, 3, 4, 14, 30, tzinfo=UTC))

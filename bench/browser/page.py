@@ -14,16 +14,18 @@ from typing import Any, Final
 
 from playwright.async_api import Browser, CDPSession, Page, Playwright
 
-from db.errors import TickdeckError
+from tickdeck.db.errors import TickdeckError
 
 HERE: Final = Path(__file__).parent
+
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SIZE: Final = {"width": 1440, "height": 900}
-START_TIMEOUT_S: Final = 60
+
+START_TIMEOUT_S: Final = 180
 
 
 class NoBrowserError(TickdeckError):
@@ -40,7 +42,7 @@ async def dashboard(database: str) -> AsyncIterator[str]:
     """`tickdeck serve` in a process of its own; its address."""
     environment = {**os.environ, "DATABASE_URL": database, "TICKDECK_LOG_LEVEL": "warning"}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app.child", "serve", "--port", "0",
+        sys.executable, "-m", "tickdeck.app.cli.child", "serve", "--port", "0",
         stdout=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
     try:

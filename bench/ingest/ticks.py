@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from db.errors import ConfigurationError
-from db.market import TickBatch
+from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.types import TickBatch
 
 TICKS_PER_SYMBOL_S = 10
 """How busy the made-up market is: with 100 symbols 1,000 ticks a second in all."""

@@ -11,17 +11,17 @@ from typing import Final
 import asyncpg
 import pandas as pd
 
-from bench.ingest_bare import bare_copy
-from bench.ingest_ticks import made_up, real_day
+from bench.ingest.bare import bare_copy
+from bench.ingest.ticks import made_up, real_day
 from bench.report import Row
-from db.market import TickBatch
-from db.pool import Pool
-from feeds.csv_load import CsvLoad
-from feeds.csv_options import CsvOptions
-from feeds.registering import Registrar
-from feeds.rejects import RejectsFile
-from feeds.run import run_feed
-from feeds.writer import BULK
+from tickdeck.db.market.types import TickBatch
+from tickdeck.db.registering import Registrar
+from tickdeck.db.session import Pool
+from tickdeck.feeds.csv.load import CsvLoad
+from tickdeck.feeds.csv.options import CsvOptions
+from tickdeck.feeds.rejects import RejectsFile
+from tickdeck.feeds.run import run_feed
+from tickdeck.feeds.writer import BULK
 
 MADE_UP_TICKS: Final = 200_000
 BATCH: Final = 10_000
@@ -71,7 +71,8 @@ async def load_row(admin: asyncpg.Connection, pool: Pool, bare: asyncpg.Pool, da
 async def _load(file: Path, pool: Pool, rejects_file: Path) -> None:
     feed = CsvLoad([file], CsvOptions())
     with RejectsFile(rejects_file) as rejects:
-        await run_feed(feed, pool, rejects, limits=BULK, prepare=Registrar(pool, None).see)
+        registrar = Registrar(pool, None)
+        await run_feed(feed, pool, rejects, limits=BULK, prepare=lambda batch: registrar.see(batch.ticks))
     if feed.failures or rejects.count:
         raise RuntimeError(f"{file} was not loaded whole")
 
