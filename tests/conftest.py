@@ -1,14 +1,24 @@
-"""Who runs what when several workers share the tests."""
+"""Who runs what when several workers share the tests, and the fixture of the command line's tests."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-BROWSER = Path(__file__).parent / "browser"
+from tests.feeding import Tickdeck
+
+HERE = Path(__file__).parent
+LONG = ("browser", "faults", "app/cli", "app/replay", "app/web", "feeds/exchange", "db/embedded", "testing")
+"""Folders whose files take longest."""
+
+# A run starts hundreds of processes: where none may keep what it has compiled, each compiles all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -28,5 +38,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser |
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest and waits most is begun first."""
-    items.sort(key=lambda item: BROWSER not in item.path.parents)
+    """What takes longest is begun first: short files at the end keep all workers busy to it."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> int:
+    folder = path.parent.relative_to(HERE).as_posix()
+    # Files directly in tests/ are those about all of it.
+    return LONG.index(folder) if folder in LONG else len(LONG) + (folder != ".")
+
+
+@pytest.fixture
+def tickdeck(
+    tickdeck_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Tickdeck:
+    return Tickdeck(tickdeck_db, tmp_path / "data", monkeypatch, capsys)

@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from db.feeds_status import report_feed
-from db.listener import Bar, Bars, FeedStatus, Listener, Message
-from db.market import Candle
-from db.pool import Pool
+from tickdeck.db.feeds_status import report_feed
+from tickdeck.db.listener import Listener
+from tickdeck.db.market.messages import Bar, Bars, FeedStatus, Message
+from tickdeck.db.market.types import Candle
+from tickdeck.db.session import Pool
 
 
 class Heard:
     """Messages in the order they came; those about feeds only mark how far it is."""
 
+    listener: Listener
+
     def __init__(self) -> None:
         self.told: list[Message] = []
         self.connects = 0
         self.losses: list[str] = []
+        self.refused = 0
         self._marks = 0
         self._changed = asyncio.Event()
 
@@ -29,7 +33,7 @@ class Heard:
         await self.until(lambda: self._marks > seen)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -48,6 +52,9 @@ class Heard:
     def on_lost(self, reason: str) -> None:
         self.losses.append(reason)
         self._changed.set()
+
+    def on_refused(self) -> None:
+        self.refused += 1
 
     def merged(self, symbols: Sequence[str]) -> tuple[dict[str, list[Candle]], dict[str, Bar]]:
         """All bars of `symbols` merged by second, in order, and of each symbol the bar with the last tick."""
@@ -76,10 +83,14 @@ def _end(bar: Bar) -> tuple[int, int]:
 async def hearing(url: str) -> AsyncIterator[Heard]:
     """Listen to the database at `url`; already listening when entered."""
     heard = Heard()
-    listener = Listener(
-        url, on_message=heard.on_message, on_connected=heard.on_connected, on_lost=heard.on_lost
+    heard.listener = Listener(
+        url,
+        on_message=heard.on_message,
+        on_connected=heard.on_connected,
+        on_lost=heard.on_lost,
+        on_refused=heard.on_refused,
     )
-    task = asyncio.create_task(listener.run())
+    task = asyncio.create_task(heard.listener.run())
     try:
         await heard.until(lambda: heard.connects)
         yield heard

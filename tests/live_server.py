@@ -14,13 +14,14 @@ import uvicorn
 import websockets
 from fastapi import FastAPI
 
-from app.live.hub import Hub
-from app.live.push import router
-from app.live.settings import LiveSettings
-from app.live.wire import server_options
-from db.pool import open_pool
+from tickdeck.app.config import LiveSettings
+from tickdeck.app.live.hub import Hub
+from tickdeck.app.push.outlets import server_options
+from tickdeck.app.web.errors import answer_errors
+from tickdeck.app.web.push import router
+from tickdeck.db.session import open_pool
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0  # bounds what will never come, not what is slow
 
 
 class _Server(uvicorn.Server):
@@ -55,17 +56,28 @@ class LiveServer:
 
 @asynccontextmanager
 async def live_server(
-    url: str, settings: LiveSettings | None = None, *, direct: bool = True, **options: Any
+    url: str,
+    settings: LiveSettings | None = None,
+    *,
+    direct: bool = True,
+    send_buffer: int | None = None,
+    **options: Any,
 ) -> AsyncIterator[LiveServer]:
-    """Serve the database at `url`; `options` override uvicorn's."""
+    """Serve the database at `url`; `options` override uvicorn's.
+
+    `send_buffer`: bytes that the system takes for each viewer who does not read, instead of megabytes.
+    """
     pool = await open_pool(url, role="reader", size=4)
     try:
         async with Hub(url, pool, settings or LiveSettings(), database="test") as hub:
             app = FastAPI()
+            answer_errors(app)
             app.include_router(router(hub))
             chosen = server_options() | ({} if direct else {"ws": "websockets-sansio"}) | options
             config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", **chosen)
             with socket.create_server(("127.0.0.1", 0)) as sock:
+                if send_buffer is not None:  # what is accepted has it from the listening one
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
                 server = _Server(config)
                 serving = asyncio.create_task(server.serve(sockets=[sock]))
                 await server.up.wait()

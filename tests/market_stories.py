@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from hypothesis import strategies as st
 
-from db.market import Candle, Interval, TickBatch
-from tests.reference import Tick, fold, utc
+from tests.reference import Tick, fold_all, utc
+from tickdeck.db.market.types import UPDATES_ALL, Candle, Interval, TickBatch
 
 UTC_ZONE = ZoneInfo("UTC")
 NUMBERS = count()
@@ -49,6 +49,7 @@ def offers(symbols: Sequence[str]) -> st.SearchStrategy[Offer]:
         size=st.sampled_from((0.0, 1.0, 100.0, 0.125)),
         bid=st.one_of(st.none(), cents),
         ask=st.one_of(st.none(), cents),
+        updates=st.one_of(st.none(), st.integers(0, 7)),
     )
     texts = st.sampled_from((None, "", "N", "@ TI", "äö€"))
     return st.builds(Offer, st.sampled_from(symbols), ticks, texts, texts)
@@ -74,6 +75,11 @@ def batch_of(offered: Sequence[Offer]) -> TickBatch:
         numbers([tick.ask for tick in ticks]),
         texts([offer.exchange for offer in offered]),
         texts([offer.conditions for offer in offered]),
+        None
+        if all(tick.updates is None for tick in ticks)
+        else np.array(
+            [UPDATES_ALL if tick.updates is None else tick.updates for tick in ticks], dtype=np.int16
+        ),
     )
 
 
@@ -100,7 +106,7 @@ class Model:
     def candles(self, interval: Interval) -> dict[str, list[Candle]]:
         symbols = sorted({offer.symbol for offer in self.kept.values()})
         return {
-            symbol: fold(
+            symbol: fold_all(
                 [offer.tick for offer in self.kept.values() if offer.symbol == symbol], interval, UTC_ZONE
             )
             for symbol in symbols

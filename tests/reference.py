@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from math import inf, isclose
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
-import pytest
 
-from db.market import INTERVAL_SECONDS, Candle, Interval, from_us, to_us
+from tickdeck.db.market.types import (
+    INTERVAL_SECONDS,
+    NEVER_FIRST_US,
+    NEVER_LAST_US,
+    UPDATES_LAST,
+    UPDATES_RANGE,
+    UPDATES_VOLUME,
+    Candle,
+    Interval,
+    from_us,
+    to_us,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -22,6 +34,11 @@ class Tick:
     size: float
     bid: float | None = None
     ask: float | None = None
+    updates: int | None = field(default=None, compare=False)
+    """Bits of `UPDATES_…`; None: all."""
+
+    def moves(self, what: int) -> bool:
+        return self.updates is None or self.updates & what != 0
 
 
 def day_start(time_us: int, zone: ZoneInfo) -> int:
@@ -30,9 +47,15 @@ def day_start(time_us: int, zone: ZoneInfo) -> int:
     return max(to_us(midnight.astimezone(UTC)), to_us(midnight.replace(fold=1).astimezone(UTC)))
 
 
+@cache  # the same ticks are folded anew at each instant of a replay
 def bucket_start(time_us: int, interval: Interval, zone: ZoneInfo) -> int:
+    noon = from_us(time_us).astimezone(zone).replace(hour=12, fold=0)
     if interval == "1d":
         return day_start(time_us, zone)
+    if interval == "1w":
+        return day_start(to_us((noon - timedelta(days=noon.isoweekday() - 1)).astimezone(UTC)), zone)
+    if interval == "1M":
+        return day_start(to_us(noon.replace(day=1).astimezone(UTC)), zone)
     return time_us - time_us % (INTERVAL_SECONDS[interval] * 1_000_000)
 
 
@@ -45,32 +68,51 @@ def distinct(ticks: Iterable[Tick]) -> list[Tick]:
 
 
 def fold(ticks: Iterable[Tick], interval: Interval, zone: ZoneInfo) -> list[Candle]:
+    """The candles that are shown: those with a tick that updates the last price."""
+    return [candle for candle in fold_all(ticks, interval, zone) if candle.priced]
+
+
+def fold_all(ticks: Iterable[Tick], interval: Interval, zone: ZoneInfo) -> list[Candle]:
     buckets: dict[int, list[Tick]] = {}
     for tick in distinct(ticks):
         buckets.setdefault(bucket_start(tick.time_us, interval, zone), []).append(tick)
-    return [
-        Candle(
-            start,
-            inside[0].price,
-            max(tick.price for tick in inside),
-            min(tick.price for tick in inside),
-            inside[-1].price,
-            sum(tick.size for tick in inside),
-            sum(tick.price * tick.size for tick in inside),
-            len(inside),
-            inside[0].time_us,
-            inside[0].seq,
-            inside[-1].time_us,
-            inside[-1].seq,
-        )
-        for start, inside in sorted(buckets.items())
-    ]
+    return [_candle(start, inside) for start, inside in sorted(buckets.items())]
+
+
+def _candle(start: int, inside: list[Tick]) -> Candle:
+    lasts = [tick for tick in inside if tick.moves(UPDATES_LAST)]
+    counted = [tick for tick in inside if tick.moves(UPDATES_VOLUME)]
+    prices = [tick.price for tick in inside if tick.moves(UPDATES_LAST | UPDATES_RANGE)]
+    return Candle(
+        start,
+        lasts[0].price if lasts else 0,
+        max(prices, default=-inf),
+        min(prices, default=inf),
+        lasts[-1].price if lasts else 0,
+        sum(tick.size for tick in counted),
+        sum(tick.price * tick.size for tick in counted),
+        len(inside),
+        *((lasts[0].time_us, lasts[0].seq) if lasts else (NEVER_FIRST_US, 0)),
+        *((lasts[-1].time_us, lasts[-1].seq) if lasts else (NEVER_LAST_US, 0)),
+    )
+
+
+class _Nearly(float):
+    """A sum that equals one whose parts were added in another order.  `pytest.approx` is dear for so many."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, float) and isclose(self, other, rel_tol=1e-12, abs_tol=1e-12)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def same(candle: Candle) -> Candle:
     """`candle` in a form that compares equal to one whose sums were added in another order."""
-    volume: Any = pytest.approx(candle.volume, rel=1e-12)
-    turnover: Any = pytest.approx(candle.turnover, rel=1e-12)
+    volume: Any = _Nearly(candle.volume)
+    turnover: Any = _Nearly(candle.turnover)
     return Candle(
         candle.time_us,
         candle.open,
@@ -92,10 +134,11 @@ async def store(connection: asyncpg.Connection, symbol: str, ticks: Iterable[Tic
     rows = [*ticks]
     await connection.execute(
         """
-        insert into ticks (symbol, time, seq, price, size, bid, ask)
-        select $1, to_timestamp(0) + us * interval '1 microsecond', seq, price, size, bid, ask
-        from unnest($2::bigint[], $3::bigint[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
-             as t (us, seq, price, size, bid, ask)
+        insert into ticks (symbol, time, seq, price, size, bid, ask, updates)
+        select $1, to_timestamp(0) + us * interval '1 microsecond', seq, price, size, bid, ask, updates
+        from unnest($2::bigint[], $3::bigint[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
+                    $8::smallint[])
+             as t (us, seq, price, size, bid, ask, updates)
         on conflict do nothing
         """,
         symbol,
@@ -105,6 +148,7 @@ async def store(connection: asyncpg.Connection, symbol: str, ticks: Iterable[Tic
         [tick.size for tick in rows],
         [tick.bid for tick in rows],
         [tick.ask for tick in rows],
+        [tick.updates for tick in rows],
     )
 
 

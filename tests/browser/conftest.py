@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
 
-from app.testing.databases import Databases
 from tests.browser.chromium import NoBrowserError, profile
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
 from tests.browser.replaying import stored_day
-from tests.browser.watching import Watched
+from tests.browser.watching import Console, Watched
+from tickdeck.testing.databases import Databases
 
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker("browser")
-            item.add_marker(pytest.mark.timeout(300))
+    """Give each its time, and have those that need the walking market last: it costs all the others time while it runs."""
+    mine = [item for item in items if HERE in item.path.parents]
+    for item in mine:
+        item.add_marker(pytest.mark.timeout(600))
+    walking = {item.path for item in mine if "walking" in getattr(item, "fixturenames", ())}
+    for place, item in zip(
+        [place for place, item in enumerate(items) if HERE in item.path.parents],
+        sorted(mine, key=lambda item: item.path in walking),
+        strict=True,
+    ):
+        items[place] = item
 
 
 @pytest.fixture(scope="package")
@@ -33,7 +42,23 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="package")
-def desktop(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+def console() -> Console:
+    """What the browsers of these tests log."""
+    return Console()
+
+
+@pytest.fixture(autouse=True)
+def empty_console(console: Console) -> Iterator[None]:
+    """Whatever any page of a test logs that was not expected fails the test."""
+    console.clear()
+    yield
+    assert console.complaints() == []
+
+
+@pytest.fixture(scope="package")
+def desktop(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, console: Console
+) -> Iterator[BrowserContext]:
     """One browser for all tests, so that Dash's megabytes of scripts are compiled once for each address."""
     try:
         context = profile(
@@ -41,6 +66,7 @@ def desktop(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
         )
     except NoBrowserError as exc:
         pytest.fail(str(exc), pytrace=False)
+    console.listen(context)
     yield context
     context.close()
 
@@ -49,6 +75,8 @@ def desktop(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
 def page(desktop: BrowserContext) -> Iterator[Page]:
     page = desktop.new_page()
     yield page
+    with suppress(Error):  # it was closed by the test, or never showed anything
+        page.evaluate("localStorage.clear()")  # what it remembers is of no concern to the next one
     page.close()
 
 
@@ -88,8 +116,6 @@ def quiet(resting: tuple[Dashboard, str]) -> Iterator[tuple[Dashboard, Market]]:
 
 
 @pytest.fixture
-def watched(page: Page) -> Iterator[Watched]:
-    """The page; whatever it logs that was not expected fails the test."""
-    found = Watched(page)
-    yield found
-    assert found.complaints() == []
+def watched(page: Page, console: Console) -> Watched:
+    """The page, watched."""
+    return Watched(page, console)

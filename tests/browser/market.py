@@ -30,6 +30,23 @@ class Market:
             (time or datetime.now(UTC), symbol, price, size, price - 0.01, price + 0.01),
         )
 
+    def sided(self, symbol: str, price: float, *, side: int | None, time: datetime) -> None:
+        """Insert one tick of which it is known who took the price (1 the buyer, -1 the seller)."""
+        self._connection.execute(
+            "insert into ticks (time, symbol, price, size, side) values (%s, %s, %s, 100, %s)",
+            (time, symbol, price, side),
+        )
+
+    def cancel(self, symbol: str, time: datetime, *, known: datetime) -> None:
+        """Cancel the tick of that time, which its source said at another."""
+        self._connection.execute(
+            "select tickdeck_restate_ticks_v1('test', jsonb_build_array(jsonb_build_object("
+            "'symbol', symbol, 'time_us', (extract(epoch from time) * 1000000)::bigint, 'seq', seq, 'kind', 'cancel',"
+            " 'exact', true, 'known_us', (extract(epoch from %s::timestamptz) * 1000000)::bigint)))"
+            " from ticks where symbol = %s and time = %s",
+            (known, symbol, time),
+        )
+
     def past(self, symbol: str, prices: list[float], *, newest: datetime | None = None) -> None:
         """One tick a minute, the last one in the minute of `newest` (default: five minutes ago)."""
         last = (newest or datetime.now(UTC) - timedelta(minutes=5)).replace(second=10, microsecond=0)

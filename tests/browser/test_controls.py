@@ -6,9 +6,10 @@ import re
 
 from playwright.sync_api import expect
 
-from db.market import INTERVALS
 from tests.browser.dashboard import Dashboard
 from tests.browser.watching import Watched
+from tickdeck.app.ui.layout import USUAL_INTERVALS
+from tickdeck.db.market.types import INTERVALS
 
 
 def symbols(watched: Watched) -> list[str]:
@@ -19,15 +20,48 @@ def symbols(watched: Watched) -> list[str]:
 
 def test_every_interval_shows_a_chart_during_the_stream(walking: Dashboard, watched: Watched) -> None:
     watched.open(walking.url)
-    symbol = symbols(watched)[0]
+    symbol = watched.page.evaluate("document.getElementById('chart-panel').dataset.drawn.split(' ')[0]")
+    assert symbol in symbols(watched)
     for interval in INTERVALS:
+        if interval not in USUAL_INTERVALS:
+            watched.page.click("#interval summary")
         watched.page.click(f'[data-interval="{interval}"]')
         watched.drawn(symbol, interval)
         assert f"interval={interval}" in watched.page.url
-        assert watched.page.evaluate("Number(document.getElementById('chart-panel').dataset.candles)") >= 60
+        wanted = {"1w": 55, "1M": 12}.get(interval, 60)
+        assert (
+            watched.page.evaluate("Number(document.getElementById('chart-panel').dataset.candles)") >= wanted
+        )
+        expect(watched.page.locator(".interval-list")).to_be_hidden()
         pressed = watched.page.locator('[data-interval][aria-pressed="true"]')
         expect(pressed).to_have_text(interval)
     watched.state("live")
+
+
+def test_the_row_of_the_addressed_symbol_comes_into_view(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    last = symbols(watched)[-1]
+    watched.page.set_viewport_size({"width": 1280, "height": 400})  # a few of the 20 rows
+    watched.open(f"{walking.url}/?symbol={last}&interval=1m")
+    expect(watched.page.locator(f'#watchlist .ag-row[row-id="{last}"]')).to_be_in_viewport()
+
+
+def test_menu_of_intervals_shows_the_chosen_one_and_closes_by_itself(
+    walking: Dashboard, watched: Watched
+) -> None:
+    watched.open(f"{walking.url}/?interval=4h")
+    summary, others = watched.page.locator("#interval summary"), watched.page.locator(".interval-list")
+    expect(summary).to_have_text("4h")
+    summary.click()
+    expect(others).to_be_visible()
+    watched.page.keyboard.press("Escape")
+    expect(others).to_be_hidden()
+    summary.click()
+    watched.page.mouse.click(600, 500)
+    expect(others).to_be_hidden()
+    watched.page.click('[data-interval="1h"]')
+    expect(summary).to_have_text("⋯")
+    expect(watched.page).to_have_url(re.compile("interval=1h"))
 
 
 def test_click_arrow_keys_and_history_change_the_symbol(walking: Dashboard, watched: Watched) -> None:
@@ -72,4 +106,4 @@ def test_unknown_symbol_is_told_and_left_again(walking: Dashboard, watched: Watc
 
 def test_unknown_interval_in_the_address_becomes_the_usual_one(walking: Dashboard, watched: Watched) -> None:
     watched.open(f"{walking.url}/?interval=7m")
-    watched.drawn(symbols(watched)[0], "1m")
+    watched.page.wait_for_selector('#chart-panel[data-drawn$=" 1m"]')

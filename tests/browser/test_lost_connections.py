@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, WebSocket, expect
 
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
-from tests.browser.proxy import NoWebSocketProxy
+from tests.browser.proxy import Proxy
 from tests.browser.watching import Watched
 
 # Of the socket, and of what the page was just asking for when the server went.
 REFUSED = (
     "WebSocket connection to .* failed"
-    "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+    "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING"
+    "|SOCKET_NOT_CONNECTED)"
+    "|status of 503"
 )
 
 RANGE = "document.querySelector('#chart .js-plotly-plot').layout.xaxis.range"
@@ -33,6 +37,11 @@ def test_page_lives_again_after_a_restart_of_the_server(
     assert dashboard.stop() == 0
     watched.state("reconnecting")
     expect(watched.page.locator("#mode")).to_have_text("OFFLINE")
+    expect(watched.page).to_have_title(f"OFFLINE · {market.symbol} 102.00 · Tickdeck")
+    expect(watched.page.locator("#status-rate")).to_have_text("\u2013")
+    clock = watched.page.locator("#status-clock").inner_text()
+    watched.until("(until) => Date.now() > until", watched.page.evaluate("Date.now() + 1_200"))
+    assert watched.page.locator("#status-clock").inner_text() == clock
     market.trade(market.symbol, 111.0)
     market.trade(market.other, 5.0)
     dashboard.start()
@@ -64,6 +73,43 @@ def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
     watched.state("live")
     watched.until(f"(shown) => ({labels})() === shown", shown)
     assert watched.range()[1] < -100
+
+
+def test_what_was_scrolled_back_to_stays_in_view_over_two_snapshots_in_a_row(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.many(market.symbol, 1_500)
+    watched.allow(REFUSED)
+    with Proxy(dashboard.port, websockets="pass") as proxy:
+        watched.open(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
+        watched.scroll_back(until=f"{RANGE}[1] < -100")
+        labels = "() => [...document.querySelectorAll('.time-grid text')].map((e) => e.textContent).join()"
+        shown = watched.page.evaluate(labels)
+        held: list[Route] = []
+        holding = True
+
+        def answer(route: Route) -> None:
+            if holding:
+                held.append(route)
+            else:
+                route.continue_()
+
+        watched.page.route("**/api/candles*", answer)
+        proxy.websockets = "refuse"
+        proxy.cut_websockets()
+        watched.state("polling")
+        while not held:  # the older candles are asked for, and do not come
+            watched.page.wait_for_timeout(20)
+        proxy.websockets = "pass"
+        watched.state("live")
+        watched.settle()
+        holding = False
+        for route in held:
+            route.continue_()
+        watched.until(f"(shown) => ({labels})() === shown", shown)
+        assert watched.range()[1] < -100
+        watched.page.goto("about:blank")
 
 
 def test_page_lives_again_after_the_server_was_killed(
@@ -118,7 +164,7 @@ def test_polls_where_websockets_do_not_get_through(quiet: tuple[Dashboard, Marke
     market.past(market.symbol, [100.0, 101.0])
     market.past(market.other, [7.0, 8.0])
     watched.allow(REFUSED)
-    with NoWebSocketProxy(dashboard.port) as proxy:
+    with Proxy(dashboard.port) as proxy:
         watched.open(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
         watched.state("polling")
         expect(watched.page.locator("#status-state")).to_have_text("Polling")
@@ -130,3 +176,96 @@ def test_polls_where_websockets_do_not_get_through(quiet: tuple[Dashboard, Marke
         watched.drawn(market.other, "1m")
         expect(watched.page.locator("#headline-last")).to_have_text("8.00")
         watched.page.goto("about:blank")
+
+
+def test_polls_on_a_network_that_lets_no_websockets_through_any_more(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.past(market.symbol, [100.0, 101.0])
+    watched.allow(REFUSED)
+    with Proxy(dashboard.port, websockets="pass") as proxy:
+        watched.open(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
+        watched.state("live")
+        proxy.websockets = "refuse"  # a train's network, say, after the office's
+        proxy.cut_websockets()
+        watched.state("polling")
+        market.trade(market.symbol, 109.0)
+        expect(watched.page.locator("#headline-last")).to_have_text("109.00")
+        proxy.websockets = "pass"
+        watched.state("live")
+        market.trade(market.symbol, 110.0)
+        expect(watched.page.locator("#headline-last")).to_have_text("110.00")
+        watched.page.goto("about:blank")
+
+
+def test_polls_where_websockets_open_and_bring_nothing(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.past(market.symbol, [100.0, 101.0])
+    watched.page.clock.install()
+    with Proxy(dashboard.port, websockets="swallow") as proxy:
+        watched.page.goto(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
+        watched.page.wait_for_selector("#chart .main-svg")
+        state = watched.page.locator("#status")
+        for _ in range(60):  # a ping interval each
+            if state.get_attribute("data-state") == "polling":
+                break
+            watched.page.clock.run_for(2_000)
+        watched.state("polling")
+        expect(watched.page.locator("#headline-last")).to_have_text("101.00")
+        watched.page.goto("about:blank")
+
+
+def test_a_replay_is_never_replaced_by_the_polled_market(day: Dashboard, watched: Watched) -> None:
+    watched.allow(REFUSED)
+    with Proxy(day.port, websockets="pass") as proxy:
+        watched.open(f"{proxy.url}/?replay=2013-10-07T14:30Z&symbol=SPY")
+        watched.state("replay")
+        proxy.websockets = "refuse"
+        proxy.cut_websockets()
+        watched.state("reconnecting")
+        while proxy.refused < 4:
+            watched.page.wait_for_timeout(50)
+        watched.state("reconnecting")
+        assert not any("/api/frames" in url for url in watched.requests)
+        proxy.websockets = "pass"
+        watched.state("replay")
+        watched.page.goto("about:blank")
+
+
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "asleep"])
+def test_a_page_whose_timers_rested_keeps_its_quiet_connection(
+    quiet: tuple[Dashboard, Market], watched: Watched, hidden: bool
+) -> None:
+    dashboard, market = quiet
+    market.past(market.symbol, [100.0])
+    sockets: list[WebSocket] = []
+    pongs: list[int] = []
+
+    def heard(data: str | bytes) -> None:
+        message = json.loads(data)
+        if message["type"] == "pong":
+            pongs.append(message["pong"])
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket)
+        socket.on("framereceived", heard)
+
+    watched.page.on("websocket", opened)
+    watched.page.clock.install()
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    watched.state("live")
+    watched.page.evaluate(
+        "(hidden) => Object.defineProperty(document, 'hidden', { get: () => hidden })", hidden
+    )
+    for _ in range(4):
+        seen = len(pongs)
+        # As a browser treats a page nobody sees: whatever timers were due run once, a minute later.
+        watched.page.clock.fast_forward(60_000)
+        while len(pongs) == seen:
+            watched.page.wait_for_timeout(20)
+    assert len(sockets) == 1
+    assert not sockets[0].is_closed()
+    watched.state("live")

@@ -51,9 +51,19 @@ DIFFERENCE: Final = """async (pictures) => {
 }"""
 
 
+PAINTED: Final = """() => new Promise((seen) => requestAnimationFrame(() => {
+    const eye = new ResizeObserver(() => { eye.disconnect(); seen((WHEN) && (SHOWN)()); });
+    eye.observe(document.body);
+}))"""
+"""Looks at the page when all that draws in an animation frame has drawn: the first look is just before it is painted."""
+
+SLOW_CLOCK: Final = "const now = performance.now.bind(performance); performance.now = () => now() / 60;"
+"""Candles wait 10 s at most for Plotly: too short for a test on a busy machine, so the page's stop watch runs slow."""
+
+
 def shown(watched: Watched, when: str = "true") -> Shown:
-    """What is shown at the moment at which the JavaScript expression `when` is true."""
-    found: Shown = watched.page.wait_for_function(f"() => ({when}) && ({SHOWN})()").json_value()
+    """What is painted in the first frame in which the JavaScript expression `when` is true."""
+    found: Shown = watched.eventually(PAINTED.replace("WHEN", when).replace("SHOWN", SHOWN))
     return found
 
 
@@ -100,6 +110,7 @@ def waiting(market: Market, watched: Watched, dashboard: Dashboard, zooms: tuple
     for index in range(60):
         for second, price in enumerate((100 + index % 7, 108, 99, 100 + index % 5)):
             market.trade(market.symbol, price, time=start + timedelta(seconds=5 * index + second), size=400)
+    watched.page.add_init_script(SLOW_CLOCK)
     watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=5s")
     for zoom in zooms:
         before = watched.range()

@@ -15,9 +15,10 @@ def test_opens_a_symbol_by_itself(walking: Dashboard, watched: Watched) -> None:
     watched.open(walking.url)
     watched.state("live")
     watched.until("location.search.includes('symbol=') && location.search.includes('interval=1m')")
+    expect(watched.page.locator("#symbol")).not_to_have_value("")
     symbol = watched.page.input_value("#symbol")
     expect(watched.page).to_have_title(re.compile(rf"^{symbol} [\d,]+\.\d+ · Tickdeck$"))
-    assert watched.page.locator("#watchlist .ag-center-cols-container .ag-row").count() == 20
+    expect(watched.page.locator("#watchlist .ag-center-cols-container .ag-row")).to_have_count(20)
     watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
     expect(watched.page.locator("#instrument")).not_to_be_empty()
     expect(watched.page.locator("#transport")).to_be_hidden()
@@ -49,8 +50,8 @@ def test_nothing_is_cut(walking: Dashboard, watched: Watched, width: int) -> Non
     watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
     cut = watched.page.evaluate(
         """() => [...document.querySelectorAll(
-               '.ag-header-cell-text, .ag-cell, .status-fact, .intervals button, .headline > *')]
-             .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
+               '.ag-header-cell-text, .ag-cell, .status-fact, .intervals button, #headline-last, #headline-change > *')]
+             .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
              .map((e) => [e.className, e.textContent])"""
     )
     assert cut == []
@@ -59,6 +60,7 @@ def test_nothing_is_cut(walking: Dashboard, watched: Watched, width: int) -> Non
 
 def test_search_narrows_the_watchlist_and_opens_a_symbol(walking: Dashboard, watched: Watched) -> None:
     watched.open(walking.url)
+    watched.until("document.querySelectorAll('#watchlist .ag-cell.symbol').length === 20")
     symbols = watched.page.locator("#watchlist .ag-cell.symbol").all_inner_texts()
     wanted = symbols[7]
     watched.page.keyboard.press("/")

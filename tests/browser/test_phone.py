@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, expect
+from playwright.sync_api import BrowserContext, CDPSession, Playwright, expect
 
 from tests.browser.chromium import profile
 from tests.browser.dashboard import Dashboard
-from tests.browser.watching import Watched
+from tests.browser.watching import Console, Watched
 
 THUMB_PX = 40
 
 
 @pytest.fixture(scope="module")
-def handset(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+def handset(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, console: Console
+) -> Iterator[BrowserContext]:
     size = {"width": 390, "height": 844}
     folder = tmp_path_factory.mktemp("phone")
     context = profile(
         playwright, folder, viewport=size, has_touch=True, is_mobile=True, device_scale_factor=2
     )
+    console.listen(context)
     yield context
     context.close()
 
 
 @pytest.fixture
-def phone(handset: BrowserContext) -> Iterator[Watched]:
-    watched = Watched(handset.new_page())
+def phone(handset: BrowserContext, console: Console) -> Iterator[Watched]:
+    watched = Watched(handset.new_page(), console)
     yield watched
     watched.page.close()
-    assert watched.complaints() == []
 
 
 def test_everything_is_reachable_and_nothing_scrolls_sideways(walking: Dashboard, phone: Watched) -> None:
@@ -57,7 +60,18 @@ def test_everything_is_reachable_and_nothing_scrolls_sideways(walking: Dashboard
 
 def test_targets_are_as_large_as_a_thumb(walking: Dashboard, phone: Watched) -> None:
     phone.open(walking.url)
-    for selector in ("[data-interval]", "#watchlist .ag-center-cols-container .ag-row", "[data-chart]"):
+    phone.page.locator("#interval summary").tap()
+    box = phone.page.locator(".interval-list").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    for selector in (
+        "[data-interval]",
+        "#interval summary",
+        ".interval-list button",
+        "#watchlist .ag-center-cols-container .ag-row",
+        "[data-chart]",
+    ):
         box = phone.page.locator(selector).first.bounding_box()
         assert box is not None
         assert box["height"] >= THUMB_PX
@@ -80,3 +94,68 @@ def test_taps_choose_symbol_and_interval(walking: Dashboard, phone: Watched) -> 
         before[1] - before[0],
     )
     expect(phone.page.locator("#status-state")).to_have_text("Live")
+
+
+Points = list[tuple[float, float]]
+
+
+def touch(session: CDPSession, *steps: Points) -> None:
+    """Put fingers down, move them from step to step, and lift them."""
+    for kind, points in (
+        ("touchStart", steps[0]),
+        *(("touchMove", step) for step in steps[1:]),
+        ("touchEnd", []),
+    ):
+        session.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)],
+            },
+        )
+
+
+def plot(phone: Watched) -> tuple[float, float, float, float]:
+    box = phone.page.locator("#chart .nsewdrag").first.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def test_fingers_scroll_the_page_and_move_zoom_and_read_the_chart(walking: Dashboard, phone: Watched) -> None:
+    phone.open(f"{walking.url}/?interval=1m")
+    session = phone.page.context.new_cdp_session(phone.page)
+    x, y, width, height = plot(phone)
+    middle, across = x + width / 2, y + height / 2
+
+    before = phone.range()
+    touch(session, *[[(middle, across + 100 - 20 * step)] for step in range(10)])
+    phone.until("document.scrollingElement.scrollTop > 60")
+    assert phone.range() == before, "a swipe up is the page's"
+    # A page that still glides goes on from wherever it is put.
+    phone.until("() => { scrollTo(0, 0); return document.scrollingElement.scrollTop === 0; }")
+
+    touch(session, *[[(middle + 12 * step, across)] for step in range(10)])
+    phone.until(
+        "(from) => document.querySelector('#chart .js-plotly-plot').layout.xaxis.range[0] < from - 3",
+        before[0],
+    )
+    low, high = phone.resting_range()
+    assert high - low == pytest.approx(before[1] - before[0])
+
+    touch(
+        session, *[[(middle - 30 - 8 * step, across), (middle + 30 + 8 * step, across)] for step in range(8)]
+    )
+    phone.until(
+        "(count) => { const [a, b] = document.querySelector('#chart .js-plotly-plot').layout.xaxis.range; return b - a < count * 0.7; }",
+        high - low,
+    )
+    near = phone.resting_range()
+    assert near[0] > low
+    assert near[1] < high
+    assert phone.page.evaluate("visualViewport.scale") == 1
+
+    touch(session, [(middle, across)])
+    expect(phone.page.locator(".cross")).to_be_visible()
+    expect(phone.page.locator(".cross .cross-label text").nth(1)).to_have_text(re.compile(r"\d\d:\d\d"))
+    touch(session, [(middle, across)])
+    expect(phone.page.locator(".cross")).to_be_hidden()

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import re
+import time
+from typing import Final
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard import Dashboard
-from tests.browser.replaying import address, clock, now_ms, open_replay, press, shows
+from tests.browser.replaying import SYMBOLS, address, clock, now_ms, open_replay, press, shows
 from tests.browser.watching import Watched
+from tickdeck.db.market.moments import parse_moment
+
+START_US: Final = 1_381_156_200_000_000
+"""14:30 UTC, where the replays of these tests begin, in µs."""
 
 
-class Steps:
-    """Presses a key and waits for the market that comes of it, and for the clock that goes with it."""
+def places(page: Page, count: int) -> list[int]:
+    """The clock in ms at each of the next so many ticks of all symbols after the start, by time and seq."""
+    ticks: list[tuple[int, int]] = []
+    for symbol in SYMBOLS:
+        asked = f"symbol={symbol}&start=2013-10-07T14:30:00Z&end=2013-10-07T14:35:00Z&limit={count}"
+        found = page.request.get(f"{page.url.split('/?')[0]}/api/ticks?{asked}").json()["ticks"]
+        ticks += [(parse_moment(tick["time"], "time"), int(tick["seq"])) for tick in found]
+    return [time_us // 1000 for time_us, _ in sorted(ticks)[:count]]
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.frames: list[int] = []
-        page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
 
-    def __call__(self, key: str) -> int:
-        """The clock in ms after the step."""
-        before = len(self.frames)
-        self.page.keyboard.press(key)
-        while len(self.frames) == before:
-            self.page.wait_for_timeout(20)  # hands the browser's events to the listener
-        self.page.wait_for_function(
-            "(ms) => Number(document.querySelector('#replay-timeline').ariaValueNow) === ms",
-            arg=self.frames[-1],
-        )
-        return self.frames[-1]
+WENT_BACK: Final = """() => {
+    const now = document.querySelector('#replay-clock').textContent;
+    const before = window.clockBefore ?? now;
+    window.clockBefore = now;
+    return now < before;
+}"""
 
-    def _heard(self, data: str | bytes) -> None:
-        if found := re.match(r'\{"type":"(?:frame|snapshot)","version":\d+,"time":(\d+)', str(data)):
-            self.frames.append(int(found[1]))
+
+def stands_at(page: Page, ms: int) -> None:
+    """Wait until the replay's clock is there: what comes in between, and how often it is said, does not matter."""
+    page.wait_for_function(
+        "(ms) => Number(document.querySelector('#replay-timeline').ariaValueNow) === ms", arg=ms
+    )
 
 
 def test_the_address_opens_a_paused_replay_with_its_own_badge(watched: Watched, day: Dashboard) -> None:
@@ -42,12 +47,14 @@ def test_the_address_opens_a_paused_replay_with_its_own_badge(watched: Watched, 
     expect(page.locator("#mode")).to_have_text("REPLAY")
     expect(page.locator("#replay-speed")).to_have_text("60\u00d7")
     expect(page.locator("#replay-date")).to_have_text("7 Oct 2013")
-    page.wait_for_timeout(500)
+    expect(page.locator("body")).to_have_attribute("data-replaying", "paused")
+    watched.settle()
     assert clock(page) == "10:30:00.0"  # it plays when it is told to
 
 
 def test_space_plays_and_pauses_and_the_speed_keys_do_not_jump(watched: Watched, day: Dashboard) -> None:
     page = open_replay(watched, address(day, speed="60"))
+    began, start = time.monotonic(), now_ms(page)
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('#replay-clock').textContent > '10:30:30'")
     page.keyboard.press("+")
@@ -57,21 +64,27 @@ def test_space_plays_and_pauses_and_the_speed_keys_do_not_jump(watched: Watched,
     expect(page.locator("#replay-speed")).to_have_text("30\u00d7")
     page.keyboard.press("Space")
     expect(page.locator('[data-replay="toggle"]')).to_have_attribute("aria-pressed", "false")
-    stands = clock(page)
-    assert "10:30:30" < stands < "10:40:00"
-    page.wait_for_timeout(400)
-    assert clock(page) == stands
+    watched.settle()
+    stands = now_ms(page)
+    assert (
+        30_000 <= stands - start <= 120 * 1000 * (time.monotonic() - began)
+    )  # never faster than the fastest
+    watched.settle()
+    assert now_ms(page) == stands
 
 
 def test_arrow_keys_step_ticks_and_candles(watched: Watched, day: Dashboard) -> None:
-    step = Steps(watched.page)
     page = open_replay(watched, address(day))
-    began = now_ms(page)
-    forth = [step("ArrowRight") for _ in range(12)]  # several ticks may share a millisecond
-    assert began < forth[0] or began < forth[-1]
-    assert forth == sorted(forth)
-    back = [step("ArrowLeft") for _ in range(11)]
-    assert back == forth[-2::-1]
+    forth = places(page, 12)  # several ticks may share a millisecond
+    assert START_US // 1000 <= forth[0] < forth[-1]
+    for ms in forth:
+        page.keyboard.press("ArrowRight")
+        stands_at(page, ms)
+    for ms in forth[-2::-1]:
+        page.keyboard.press("ArrowLeft")
+        stands_at(page, ms)
+    watched.settle()
+    stands_at(page, forth[0])
     page.keyboard.press("Shift+ArrowRight")
     shows(page, "10:30:59.9")
     page.keyboard.press("Shift+ArrowRight")
@@ -139,7 +152,8 @@ def test_a_loop_returns_to_its_start(watched: Watched, day: Dashboard) -> None:
     press(page, "loop")
     expect(page.locator("#replay-loop-range")).to_be_visible()
     page.keyboard.press("Space")
-    page.wait_for_timeout(1500)
-    assert "10:30" <= clock(page) <= "10:31:01"
+    for _ in range(3):  # back at the start
+        page.wait_for_function(WENT_BACK)
+        assert "10:30" <= clock(page) <= "10:31:01"
     press(page, "loop")
     page.wait_for_function("() => document.querySelector('#replay-clock').textContent > '10:35'")

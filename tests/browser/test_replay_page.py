@@ -22,7 +22,7 @@ def test_nothing_later_than_the_clock_reaches_the_page(watched: Watched, day: Da
         page.keyboard.press("Shift+ArrowRight")
     shows(page, "07:0")
     press(page, "minute-back")
-    page.wait_for_timeout(500)
+    watched.settle()
     for text in told:
         if '"type":"replay"' in text or '"hours":' in text:  # what is planned is no market data
             continue
@@ -40,18 +40,33 @@ def test_the_dialog_opens_a_day_and_l_returns_to_live(watched: Watched, day: Das
     watched.state("live")
     live = watched.cell("IBM", "volume")
     page.keyboard.press("r")
+    asked = page.locator("#replay-symbols")
+    expect(asked).to_have_value("IBM")
+    page.keyboard.press("Escape")
+    expect(page.locator("#replay-dialog")).to_be_hidden()
+    page.keyboard.press("r")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "document.activeElement === document.body || !!document.activeElement.closest('[role=dialog]')"
+        )
+    asked.fill("spy, ibm")
+    asked.press("Enter")
     chosen = page.locator('#replay-days [data-day="2013-10-07"]')
     expect(chosen).to_have_attribute("title", re.compile(r"^[\d,]+ ticks$"))
     chosen.click()
     page.locator('#replay-start [data-value="open"]').click()
-    page.locator('#replay-pace [data-value="10"]').click()
+    page.locator('#replay-pace [data-value="1"]').click()
     page.locator("#replay-go").click()
     watched.state("replay")
     expect(page.locator("#replay-dialog")).to_be_hidden()
     page.wait_for_function("() => document.querySelector('#replay-clock').textContent.startsWith('09:30')")
     expect(page).to_have_url(re.compile(r"replay=2013-10-07T13:30"))
     expect(page).to_have_url(re.compile("symbol=IBM"))
-    assert watched.cell("IBM", "volume") != live
+    expect(page.locator('#watchlist .ag-row[row-id="IBM"] [col-id="volume"]')).not_to_have_text(live)
+    page.click('#watchlist .ag-row[row-id="SPY"] .symbol')
+    page.keyboard.press(" ")
+    expect(page.locator("body")).to_have_attribute("data-replaying", "paused")
     page.keyboard.press("l")
     watched.state("live")
     expect(page.locator("#transport")).to_be_hidden()
@@ -72,6 +87,8 @@ def test_a_room_has_one_who_holds_the_controls(
         other.goto(page.url)
         expect(other.locator("#replay-viewers")).to_have_text("2 viewers · watching")
         expect(other.locator('[data-replay="toggle"]')).to_be_disabled()
+        other.keyboard.press("ArrowRight")
+        expect(other.locator("#notice")).to_contain_text("Another viewer holds the controls")
         press(page, "minute")
         shows(other, "10:31:00.0")
         press(page, "give")
@@ -120,7 +137,8 @@ def test_extended_hours_are_shaded_and_left_out_of_regular_statistics(
     expect(page.locator(".extended-hours rect").first).to_be_attached()
     values = page.locator("#day-values")
     expect(values).to_contain_text("VWAP")
-    whole = values.inner_text()
+    whole = values.text_content()
+    assert whole
     page.locator("#day-hours").click()
     expect(page.locator("#day-hours")).to_have_text("RTH")
     expect(values).not_to_have_text(whole)

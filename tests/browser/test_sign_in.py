@@ -1,0 +1,116 @@
+"""Signing in from a real browser, and out; a session that ends while frames stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.users.provider import LocalProvider
+from tests.browser.dashboard import Dashboard
+from tests.browser.watching import Watched
+from tickdeck.app.users.passwords import hash_password
+from tickdeck.db import users
+from tickdeck.db.session import Pool, open_pool
+from tickdeck.testing.databases import Databases
+
+PASSWORD = "correct horse battery"
+
+
+def with_settings(url: str, work: Callable[[Pool], Awaitable[object]]) -> None:
+    async def run() -> None:
+        pool = await open_pool(url, role="settings", size=1)
+        try:
+            await work(pool)
+        finally:
+            await pool.close()
+
+    with ThreadPoolExecutor(1) as thread:  # playwright's event loop runs in this one
+        thread.submit(lambda: asyncio.run(run())).result()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[LocalProvider]:
+    """Where users may sign in too; what it says of them is hostile."""
+    with LocalProvider() as started:
+        started.subject = '<img src=x onerror="console.error(1)">'
+        started.claims = {"preferred_username": "<script>console.error(1)</script>"}
+        yield started
+
+
+@pytest.fixture(scope="module")
+def guarded(_tickdeck_databases: Databases, provider: LocalProvider) -> Iterator[tuple[Dashboard, str]]:
+    """A dashboard with one user, anna, and the address of its database."""
+    with _tickdeck_databases.copy() as url:
+        with_settings(
+            url, lambda pool: users.add_user(pool, "anna", "admin", password_hash=hash_password(PASSWORD))
+        )
+        with Dashboard(url, "run", "--symbols", "5", "--rate", "50", settings=provider.settings) as dashboard:
+            yield dashboard, url
+
+
+def sign_in(watched: Watched, dashboard: Dashboard, password: str = PASSWORD) -> None:
+    watched.page.goto(f"{dashboard.url}/?interval=5m")
+    watched.page.wait_for_url("**/login?next=*")
+    watched.page.get_by_label("Name").fill("anna")
+    watched.page.get_by_label("Password").fill(password)
+    watched.page.get_by_role("button", name="Sign in").click()
+
+
+def test_signs_in_comes_back_and_signs_out(guarded: tuple[Dashboard, str], watched: Watched) -> None:
+    dashboard, _ = guarded
+    sign_in(watched, dashboard)
+    watched.state("live")
+    assert "interval=5m" in watched.page.url
+    expect(watched.page.locator("#account")).to_contain_text("anna")
+    watched.page.get_by_role("button", name="Sign out").click()
+    watched.page.wait_for_url("**/login")
+    watched.page.goto(dashboard.url)
+    watched.page.wait_for_url("**/login?next=*")
+
+
+def test_a_session_that_ends_while_frames_stream_leads_to_the_door(
+    guarded: tuple[Dashboard, str], watched: Watched
+) -> None:
+    dashboard, url = guarded
+    sign_in(watched, dashboard)
+    watched.state("live")
+    expect(watched.page.locator("#headline-last")).not_to_be_empty()
+
+    async def end(pool: Pool) -> None:
+        user = await users.find_user(pool, "anna")
+        assert user is not None
+        await users.end_sessions_of(pool, user.id)
+
+    watched.allow(r"401 \(Unauthorized\)")  # what the page may just be asking for
+    with_settings(url, end)
+    watched.page.wait_for_url("**/login?next=*")
+
+
+def test_signs_in_at_a_provider(
+    guarded: tuple[Dashboard, str], watched: Watched, provider: LocalProvider
+) -> None:
+    """Who is not known is told what an administrator can do; once that is done, he comes in and to the page he wanted."""
+    dashboard, url = guarded
+    page = watched.page
+    page.goto(f"{dashboard.url}/?interval=5m")
+    watched.allow(r"403 \(Forbidden\)")
+    page.get_by_role("link", name="Sign in with <b>Desk</b>").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Nobody has added you")
+    expect(alert).to_contain_text(f"--subject '{provider.subject}'")
+    expect(page.locator("p img, p script")).to_have_count(0)
+    with_settings(
+        url,
+        lambda pool: users.add_user(pool, "otto", "viewer", issuer=provider.issuer, subject=provider.subject),
+    )
+    page.get_by_role("link", name="Sign in with").click()
+    watched.state("live")
+    assert "interval=5m" in page.url
+    expect(page.locator("#account")).to_contain_text("otto")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    assert provider.sign_outs, "he was not led by the provider's way out"

@@ -1,0 +1,130 @@
+"""The watchlist: what a row says of itself, and what a click on it hits."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import Route, expect
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.market import Market
+from tests.browser.watching import Watched
+
+
+def shows(watched: Watched, symbol: str, column: str, text: str) -> None:
+    """Wait until a cell has this text, in a column that may have no room beside the dear symbols of other tests."""
+    watched.until(
+        """([symbol, colKey, text]) => {
+            const grid = dash_ag_grid.getApi('watchlist');
+            const rowNode = grid.getRowNode(symbol);
+            return rowNode && grid.getCellValue({ rowNode, colKey, useFormatter: true }) === text;
+        }""",
+        [symbol, column, text],
+    )
+
+
+def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    old, dear, tiny = market.symbol, market.other, f"{market.symbol}/TINY"
+    market.past(old, [10.0], newest=datetime(2013, 10, 7, 14, 30, tzinfo=UTC))
+    market.past(dear, [612_345.25], newest=datetime.now(UTC) - timedelta(days=1))
+    market.past(dear, [623_450.25], newest=datetime.now(UTC) - timedelta(minutes=2))
+    market.past(tiny, [0.0000123], newest=datetime.now(UTC) - timedelta(minutes=2))
+    watched.open(f"{dashboard.url}/?symbol={dear}&interval=1m")
+    shows(watched, old, "time", "7 Oct 2013")
+    shows(watched, old, "state", "old")
+    shows(watched, tiny, "state", "quiet")
+    shows(watched, tiny, "last", "0.00001230")
+    shows(watched, dear, "last", "623,450.25")
+    watched.until(
+        """() => [...document.querySelectorAll('#watchlist .ag-cell:not(.symbol)')]
+             .every((each) => each.scrollWidth <= each.clientWidth)"""
+    )
+    market.trade(dear, 623_451.25)
+    shows(watched, dear, "state", "live")
+
+
+def test_zones_that_could_not_be_read_at_first_are_read_again(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.instrument(market.symbol, price_decimals=2, timezone="Asia/Tokyo")
+    market.past(market.symbol, [10.0], newest=datetime.now(UTC).replace(hour=0, minute=30))
+    failed: list[str] = []
+
+    def once(route: Route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.abort()
+
+    watched.allow("net::ERR_FAILED")
+    watched.page.route("**/api/instruments", once)
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    tape = watched.page.locator('#tape .ag-row[row-index="0"] [col-id="time_us"]')
+    expect(tape).to_have_text(re.compile(r"^09:30"))
+    expect(watched.page.locator("#status-clock")).to_contain_text("Tokyo")
+    assert failed
+
+
+AIMING = """([x, y]) => new Promise((done) => {
+    const grid = dash_ag_grid.getApi('watchlist');
+    const under = document.elementFromPoint(x, y);
+    const orders = new Set();
+    let [changes, seen] = [0, ''];
+    const look = () => {
+        under.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, clientX: x, clientY: y }));
+        const rows = Array.from({ length: 20 }, (_, at) => grid.getDisplayedRowAtIndex(at).data);
+        orders.add(rows.map((row) => row.symbol).join());
+        const now = JSON.stringify(rows);
+        if (now !== seen) [seen, changes] = [now, changes + 1];
+        if (changes < 8) setTimeout(look, 20);
+        else done([document.elementFromPoint(x, y).closest('.ag-row').getAttribute('row-id'), orders.size]);
+    };
+    look();
+})"""
+"""A pointer that moves about a place while rows change: the row under it, and how many orders there were."""
+
+
+def test_the_order_stays_still_under_the_pointer_and_outlives_the_page(
+    walking: Dashboard, watched: Watched
+) -> None:
+    watched.open(walking.url)
+    page = watched.page
+    order = """() => { const grid = dash_ag_grid.getApi('watchlist');
+        return Array.from({ length: 20 }, (_, at) => grid.getDisplayedRowAtIndex(at)?.id).join(); }"""
+    page.click('#watchlist .ag-header-cell[col-id="time"]')
+    page.mouse.move(1_300, 400)
+    first = page.evaluate(order)
+    watched.until(f"(first) => ({order})() !== first", first)
+    row = page.locator('#watchlist .ag-row[row-index="6"] .symbol')
+    box = row.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 10, box["y"] + 8)
+    aimed, orders = page.evaluate(AIMING, [box["x"] + 10, box["y"] + 8])
+    assert orders == 1
+    page.mouse.down()
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(f"symbol={aimed}(&|$)"))
+    page.mouse.move(1_300, 400)
+    watched.until(f"(before) => ({order})() !== before", page.evaluate(order))
+    watched.open(walking.url)
+    expect(page.locator('#watchlist .ag-header-cell[col-id="time"]')).to_have_attribute(
+        "aria-sort", "descending"
+    )
+
+
+def test_search_finds_names(walking: Dashboard, watched: Watched) -> None:
+    watched.open(walking.url)
+    with urllib.request.urlopen(f"{walking.url}/api/instruments") as answer:  # noqa: S310 - our own server
+        one = json.load(answer)[3]
+    watched.page.fill("#search", " ".join(reversed(one["name"].lower().split())))
+    expect(watched.page.locator("#watchlist .ag-cell.symbol")).to_have_text([one["symbol"]])
+    watched.page.keyboard.press("Enter")
+    watched.drawn(one["symbol"], "1m")

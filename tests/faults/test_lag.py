@@ -1,0 +1,85 @@
+"""A dashboard that reads slowly, and viewers that come in a crowd: everybody sees what is stored in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import urllib.request
+from pathlib import Path
+
+import psycopg
+import pytest
+import websockets
+
+from tests.app.live.test_hub import differs
+from tests.faults.running import wait_for
+from tests.faults.wire import Wire
+from tickdeck.app.config import LiveSettings
+from tickdeck.app.live.hub import Hub
+from tickdeck.db.session import open_pool
+from tickdeck.testing.dashboard import LiveServer
+from tickdeck.testing.ticks import TickFactory
+
+SYMBOLS = [f"LAG{number:02}" for number in range(40)]
+CROWD = 200
+
+
+async def test_a_listener_that_lags_behind_catches_up(tickdeck_db: str, tick_factory: TickFactory) -> None:
+    """The server keeps in its queue what it cannot get rid of; writers go on, and nothing is missed or counted twice."""
+    tick_factory(400, symbols=SYMBOLS)
+    with Wire(tickdeck_db) as wire, psycopg.connect(tickdeck_db, autocommit=True) as writer:
+        pool = await open_pool(wire.url, role="reader", size=2)
+        try:
+            async with Hub(wire.url, pool, LiveSettings(), database="") as hub, asyncio.timeout(60):
+                await hub.ready()
+                wire.hold()
+                for round_ in range(150):
+                    writer.execute(
+                        "insert into ticks (time, symbol, seq, price, size)"
+                        " select '2026-01-06 14:30Z'::timestamptz + %s * interval '1 s', symbol, n, 10 + n / 100.0, 1"
+                        " from unnest(%s::text[]) with ordinality t (symbol, n)",
+                        (round_, SYMBOLS),
+                    )
+                wire.go_on()
+                while await differs(hub, pool, SYMBOLS) is not None:  # noqa: ASYNC110 - the database tells
+                    await asyncio.sleep(0.02)
+        finally:
+            await pool.close()
+
+
+def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
+    live_server: LiveServer, tick_factory: TickFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Among them viewers that read nothing and are gone without a word."""
+    tick_factory(400, symbols=SYMBOLS)
+
+    async def visit(number: int) -> None:
+        async with websockets.connect(
+            live_server.ws_url, max_size=2**24, open_timeout=60, proxy=None
+        ) as viewer:
+            await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
+            if number % 4 == 0:
+                viewer.transport.abort()
+                return
+            while json.loads(await viewer.recv())["type"] != "snapshot":
+                pass
+
+    async def crowd() -> None:
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(visit(number) for number in range(CROWD)))
+
+    def watching() -> int:
+        with urllib.request.urlopen(live_server.url + "/healthz") as answer:  # noqa: S310 - our own server
+            return int(json.load(answer)["viewers"])
+
+    files = Path("/proc/self/fd")
+    before = 0
+    for _ in range(2):
+        asyncio.run(crowd())
+        wait_for(lambda: watching() == 0)
+        before = before or len(list(files.iterdir()))
+    wait_for(lambda: len(list(files.iterdir())) <= before + 5)
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []

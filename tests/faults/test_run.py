@@ -1,0 +1,111 @@
+"""`tickdeck run` keeps its processes running, and says what becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psycopg
+
+from tests.faults.running import Running, wait_for
+from tickdeck.db.embedded import taken
+from tickdeck.testing.pace import Stopwatch
+
+
+def ticks(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select count(*) from ticks").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tmp_path: Path) -> None:
+    walk = ("--symbols", "2", "--rate", "50")
+    with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db) as run:
+        run.until_live()
+        wait_for(lambda: run.health()[1].get("ticks_per_s"))
+        feed, page = run.child("feed walk"), run.child("serve")
+        assert feed
+        assert page
+
+        os.kill(feed, signal.SIGKILL)
+        os.kill(page, signal.SIGSTOP)
+        assert wait_for(lambda: run.child("feed walk") not in {None, feed}) < 3
+        assert wait_for(lambda: run.child("serve") not in {None, page}) < 5
+        wait_for(lambda: run.health()[0] == 200)
+        before = ticks(tickdeck_db)
+        wait_for(lambda: ticks(tickdeck_db) > before)
+        wait_for(lambda: run.said.count("program_runs_again") == 2)
+        assert "killed by SIGKILL" in run.said
+        assert "it was stopped and did not go on" in run.said
+
+        feed, page = run.child("feed walk"), run.child("serve")
+        watch = Stopwatch()
+        assert run.stop() == 0
+        assert watch.seconds() < 10
+        assert not any(Path(f"/proc/{pid}").exists() for pid in (feed, page))
+        assert "Traceback" not in run.said
+        assert "never retrieved" not in run.said
+
+
+def test_a_page_that_cannot_start_ends_run(tickdeck_db: str, tmp_path: Path) -> None:
+    # Nobody could sign in: the page refuses to be reached by others.
+    run = Running(tmp_path, "run", "--port", "0", "--host", "0.0.0.0", DATABASE_URL=tickdeck_db)  # noqa: S104
+    with run:
+        assert run.wait() == 1
+        run.stop()
+        assert run.said.count("there are no users yet") == 1
+
+
+def test_a_second_run_on_one_folder_is_refused_with_the_first_ones_page(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with taken(data / "run.lock") as first:  # as a run holds it
+        assert first
+        (data / "run.page").write_text("http://127.0.0.1:8050")
+        with Running(tmp_path, "run", "--port", "0", TICKDECK_DATA_DIR=str(data)) as second:
+            assert second.wait() == 1
+            second.stop()
+    assert f"live already at http://127.0.0.1:8050, on the data folder {data}" in second.said.replace(
+        "\n", ""
+    )
+    assert "Traceback" not in second.said
+    assert not (data / "postgresql-17").exists()
+
+
+def test_a_file_that_is_played_when_its_process_is_killed_is_stored_once(
+    tickdeck_db: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "day.csv"
+    rows = [
+        f"2024-03-08T14:{each // 1200:02}:{each % 1200 / 20:05.2f}Z,S{each % 3},10,{each}"
+        for each in range(24_000)
+    ]
+    file.write_text("time,symbol,price,size\n" + "\n".join(rows) + "\n")
+    for turn in range(2):
+        before = ticks(tickdeck_db)
+        with Running(tmp_path, "feed", "csv", str(file), "--shift-to-now", DATABASE_URL=tickdeck_db) as feed:
+            wait_for(lambda before=before: ticks(tickdeck_db) > before + 5)  # type: ignore[misc]
+            os.kill(feed.pid, signal.SIGKILL)
+            feed.wait()
+            feed.stop()
+            assert ("feed_goes_on" in feed.said) == (turn > 0)
+    with psycopg.connect(tickdeck_db) as connection:
+        found = connection.execute(
+            "select size::int, round(extract(epoch from time - min(time) over ()) * 20) from ticks order by size"
+        ).fetchall()
+    assert found == [(each, each) for each in range(len(found))]
+
+
+def test_a_market_that_is_fed_already_is_not_fed_twice(tickdeck_db: str, tmp_path: Path) -> None:
+    walk = ("--symbols", "2", "--rate", "50")
+    with psycopg.connect(tickdeck_db) as other:  # as the feed of another run does
+        other.execute("select pg_advisory_lock(74550003, hashtext('random walk'))")
+        with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db) as run:
+            assert run.wait() == 4
+            run.stop()
+    assert run.said.count("the feed 'random walk' runs on this database already, in another process") == 1
+    assert "`tickdeck run --no-feed --port 0`" in run.said
+    assert "Traceback" not in run.said
+    assert ticks(tickdeck_db) == 0
