@@ -10,7 +10,7 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-container check bench lock schema
+.PHONY: help setup run demo-exchange test test-container fuzz check bill audit bench lock schema
 
 help:               ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | column -t -s '#' 2>/dev/null || true
@@ -20,11 +20,22 @@ setup: $(RUN)       ## install into .venv, start nothing
 run: $(RUN)         ## the dashboard, live, on an embedded TimescaleDB; PORT=8050
 	@exec $(VENV)/bin/tickdeck run --port $(PORT)
 
+demo-exchange: $(DEV) ## live feeds of local exchanges that misbehave, on a data folder of their own
+	@TICKDECK_DATA_DIR=build/demo-exchange exec $(VENV)/bin/python -m tests.exchanges.demo --run
+
 test: $(DEV)        ## every test
 	$(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-container: $(DEV) ## the tests of the database, in a container
-	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore-glob='*/test_embedded*' $(SIDE_BY_SIDE) tests/integration tests/acceptance $(ARGS)
+	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore=tests/db/embedded --ignore=tests/browser --ignore=tests/bench --ignore=tests/test_installed.py $(SIDE_BY_SIDE) $(ARGS)
+
+# The tests that make their input up, so many times as long as in `make test`.
+FUZZ ?= 25
+fuzz: $(DEV)        ## files, messages, notifications, REST, replays: whatever may come; FUZZ=25 times as much as in make test
+	TICKDECK_FUZZ=$(FUZZ) $(VENV)/bin/pytest -q --timeout 3600 -k "$(FUZZED)" $(ARGS) \
+		tests/app/web/test_messages.py tests/app/web/test_errors.py tests/app/replay/test_state.py tests/app/replay/test_clock.py \
+		tests/app/live/test_hub.py tests/db/market/test_messages.py tests/feeds/csv/test_reader.py tests/feeds/test_spill.py
+FUZZED := no_message_ends or every_answer_is or state or no_control or add_up or any_json or any_field or equals_reading or no_bytes or dialect or comes_back or any_damage
 
 check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/ruff check .
@@ -32,13 +43,23 @@ check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+bill: $(DEV)        ## what is in it: build/bill.json, a bill of materials (CycloneDX) of all that is locked to run
+	@mkdir -p build
+	$(VENV)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --validate -o build/bill.json
+
+audit: $(DEV)       ## known weaknesses of what is locked, by pip-audit; asks PyPI
+	$(VENV)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+# A file of real trades, where there is one; else the benchmarks make theirs up.
+DAY ?= $(wildcard ../shared/data/*-trades.csv.gz)
+
 bench: $(DEV)       ## measure on this machine, and put the figures into docs/performance.md
 	@mkdir -p build/bench
 	@for each in ingest history push replay browser; do \
-		$(VENV)/bin/tickdeck bench $$each --json > build/bench/new && mv build/bench/new build/bench/$$each.json || exit 1; done
+		TICKDECK_BENCH_DAY=$(DAY) $(VENV)/bin/tickdeck bench $$each --json > build/bench/new && mv build/bench/new build/bench/$$each.json || exit 1; done
 	$(VENV)/bin/python -m bench.publish build/bench
 
-schema: $(DEV)      ## write db/schema.json anew, after a change of the migrations
+schema: $(DEV)      ## write db/upkeep/schema.json anew, after a change of the migrations
 	$(VENV)/bin/python -m scripts.schema
 
 # Only the newest state of the registry goes into the locks; needs uv.

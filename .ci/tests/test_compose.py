@@ -115,10 +115,10 @@ def test_page_is_live(stack: Stack) -> None:
 
 def test_everybody_logs_in_with_least_rights(stack: Stack) -> None:
     logins = "select string_agg(distinct usename, ',' order by usename) from pg_stat_activity where application_name like 'tickdeck %'"
-    assert stack.sql(logins) == ["tickdeck_reader,tickdeck_writer"]
-    for service, role in {"dashboard": "reader", "feed": "writer"}.items():
+    assert stack.sql(logins) == ["tickdeck_reader,tickdeck_settings,tickdeck_writer"]
+    for service, roles in {"dashboard": ["reader", "settings"], "feed": ["writer"]}.items():
         assert stack.compose("exec", "-T", service, "id", "-u").strip() == "10001"
-        assert stack.compose("exec", "-T", service, "ls", "/run/tickdeck").split() == [role]
+        assert stack.compose("exec", "-T", service, "ls", "/run/tickdeck").split() == roles
 
 
 def test_only_the_page_is_published_on_loopback(stack: Stack) -> None:
