@@ -23,6 +23,7 @@ declare
     _tick ticks%rowtype;
     _new ticks%rowtype;
     _time timestamptz;
+    _now timestamptz;
     _symbols text[] := '{}';
     _minutes timestamptz[] := '{}';
     _cancels bigint := 0;
@@ -70,10 +71,11 @@ begin
                 continue;
             end if;
         end if;
-        insert into tick_history (symbol, time, seq, kind, known_at, actor, reason, price, size, bid, ask, exchange,
+        _now := clock_timestamp();      -- one reading: what is known now was not known later than it is stored
+        insert into tick_history (symbol, time, seq, kind, at, known_at, actor, reason, price, size, bid, ask, exchange,
                                   conditions, updates, side)
-        values (_tick.symbol, _tick.time, _tick.seq, _each.kind,
-                coalesce(_timescaledb_functions.to_timestamp(_each.known_us), clock_timestamp()), _actor,
+        values (_tick.symbol, _tick.time, _tick.seq, _each.kind, _now,
+                coalesce(_timescaledb_functions.to_timestamp(_each.known_us), _now), _actor,
                 coalesce(_each.reason, ''), _tick.price, _tick.size, _tick.bid, _tick.ask, _tick.exchange,
                 _tick.conditions, _tick.updates, _tick.side);
         if _each.kind = 'cancel' then
