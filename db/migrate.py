@@ -129,7 +129,7 @@ def require_schema(url: str) -> None:
                 f"the database {safe_url(url)} is not Tickdeck's: it holds {_named(_tables(connection))}; "
                 "is DATABASE_URL (or a .env file in this folder) right?"
             )
-        _require_known(facts.revision)
+        require_known(facts.revision)
         if facts.revision != head():
             raise SchemaError(
                 f"the schema of {safe_url(url)} is at revision {facts.revision}, {head()} is needed: "
@@ -262,10 +262,11 @@ def _require_server(facts: ServerFacts) -> None:
     if timescaledb_version(facts.timescaledb or "0") < MINIMUM_TIMESCALEDB:
         wanted = ".".join(map(str, MINIMUM_TIMESCALEDB))
         raise SchemaError(f"TimescaleDB {wanted} or newer is needed; the server has {facts.timescaledb}")
-    _require_known(facts.revision)
+    require_known(facts.revision)
 
 
-def _require_known(revision: str | None) -> None:
+def require_known(revision: str | None) -> None:
+    """Raise `SchemaError` where a database at `revision` is newer than this code."""
     if revision is not None and revision not in revisions():
         raise SchemaError(
             f"the database's schema is at revision {revision}, newer than this Tickdeck ({head()}): "

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from dataclasses import asdict
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -108,6 +110,64 @@ def shell(context: typer.Context) -> None:
             raise ConfigurationError("the embedded database is not running: start it with `tickdeck db up`")
         command = server.psql_command()
     os.execv(command[0], [*command, *context.args])  # noqa: S606 - psql takes this terminal over
+
+
+@app.command()
+def backup(
+    target: Path = typer.Argument(
+        help="A file (.tar, .tar.gz, .tgz), or a folder that is not there or empty."
+    ),
+) -> None:
+    """Copy the whole database to TARGET while it runs and feeds write; restored by `db restore`."""
+    from tickdeck.db.embedded import BackupError
+    from tickdeck.db.upkeep.backup import back_up
+
+    settings = database_settings()
+    began = time.monotonic()
+    with progress_bar() as report, database(settings, schema="any", progress=report) as url:
+        program = shutil.which("pg_basebackup")
+        if settings.database_url is None:
+            program = embedded_server(settings).program("pg_basebackup")
+        elif program is None:
+            raise BackupError(
+                "DATABASE_URL is set, and pg_basebackup is not installed: install PostgreSQL's client programs, of the "
+                "server's version or newer"
+            )
+        report(f"copying the database to {target}", None)
+        size = back_up(url, target, program)
+    typer.echo(f"{target}: {size:,} bytes in {time.monotonic() - began:.1f} s")
+
+
+@app.command()
+def restore(
+    source: Path = typer.Argument(exists=True, help="What `db backup` made of an embedded database."),
+) -> None:
+    """Make the embedded database of a backup, where there is none; says what it holds."""
+    from tickdeck.db.migrate import head
+    from tickdeck.db.upkeep.backup import held
+
+    settings = database_settings()
+    if settings.database_url is not None:
+        raise ConfigurationError(
+            "DATABASE_URL is set: that server's data folder is not Tickdeck's to restore; unset it to restore into an "
+            "embedded database"
+        )
+    with progress_bar() as report:
+        server = embedded_server(settings, report)
+        server.restore(source)
+        with server as url:
+            found = held(url)
+    newest = (
+        "none" if found.newest is None else f"newest {found.newest.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+    )
+    typer.echo(
+        f"restored in {server.data_dir}: {found.ticks:,} ticks ({newest}) of {found.symbols:,} symbols, "
+        f"{found.candles:,} candles"
+    )
+    if found.revision != head():
+        typer.echo(
+            f"its schema is at revision {found.revision}: `tickdeck run` or `db migrate` brings it to {head()}"
+        )
 
 
 @app.command("check")

@@ -17,7 +17,7 @@ USER = "postgres"
 PORT = 5432  # names the socket's file; nothing listens on the network
 
 _CREATE = Path(__file__).with_name("create.sql")
-_SETTINGS_FILE = "tickdeck.conf"
+SETTINGS_FILE = "tickdeck.conf"
 
 # For steady ingest on a small machine.  `ALTER SYSTEM` overrides each.
 _SETTINGS = {
@@ -101,7 +101,7 @@ def make(data: Path, programs: Programs, account: Account, *, durable: bool) -> 
         said = " ".join(lines) or done.stderr.strip()
         raise EmbeddedUnavailable(f"initdb failed: {said}{way_out(said, data)}")
     with (part / "postgresql.conf").open("a") as file:
-        file.write(f"include '{_SETTINGS_FILE}'\n")
+        file.write(f"include '{SETTINGS_FILE}'\n")
     part.rename(data)
 
 
@@ -110,7 +110,7 @@ def configure(data: Path, programs: Programs, *, durable: bool) -> None:
     settings = _SETTINGS if durable else _SETTINGS | _NOT_DURABLE
     lines = ["# Written at every start. Use ALTER SYSTEM to change a setting.\n"]
     lines += [f"{name} = '{value}'\n" for name, value in settings.items()]
-    path = data / _SETTINGS_FILE
+    path = data / SETTINGS_FILE
     path.write_text("".join(lines))
     path.chmod(0o644)  # as root: the server reads it as somebody else; the folder lets nobody else in
     if programs.zoneinfo:

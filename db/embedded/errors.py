@@ -14,3 +14,7 @@ class EmbeddedUnavailable(TickdeckError):  # noqa: N818 - reads as what it is wh
             "`docker compose up`, or set DATABASE_URL to the address of a TimescaleDB of your own."
         )
         self.why = why
+
+
+class BackupError(TickdeckError):
+    """A backup cannot be made, or not be restored; the message says why and what helps."""

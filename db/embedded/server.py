@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from tickdeck.db.embedded import cluster, postmaster
+from tickdeck.db.embedded import backups, cluster, postmaster
 from tickdeck.db.embedded.account import Account, server_account
-from tickdeck.db.embedded.errors import EmbeddedUnavailable
+from tickdeck.db.embedded.errors import BackupError, EmbeddedUnavailable
 from tickdeck.db.embedded.install import find_programs, install
 from tickdeck.db.embedded.lock import Shared, exclusive
 from tickdeck.db.embedded.paths import LOGINS_MARK, default_cache_dir, default_data_dir, socket_dir
@@ -119,10 +119,45 @@ class EmbeddedServer:
 
     def psql_command(self) -> list[str]:
         """Psql on this database, to be run or exec'ed; raise `EmbeddedUnavailable` before it is installed."""
+        return [self.program("psql"), self.url]
+
+    def program(self, name: str) -> str:
+        """The path of one of PostgreSQL's programs; raise `EmbeddedUnavailable` before it is installed."""
         programs = find_programs(self.cache_dir)
         if programs is None:
             raise EmbeddedUnavailable("it is not installed yet; start it first")
-        return [programs.path("psql"), self.url]
+        return programs.path(name)
+
+    def restore(self, source: Path) -> None:
+        """Make the database of the base backup `source` (a folder, or a tar file of any compression) this folder's own.
+
+        The folder must have no database and be used by nobody.  It has all of it or nothing afterwards; the server is
+        not started.  Raise `BackupError` where it is refused, `EmbeddedUnavailable` where there are no programs.
+        """
+        programs = install(self.cache_dir, self._progress)
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            users = Shared(self.data_dir / "server.users")
+            try:
+                with self._locked():
+                    if not users.is_last() or postmaster.running(self._data) is not None:
+                        raise BackupError(
+                            f"{self.data_dir} is in use: end what runs on it (`tickdeck db down` stops the database)"
+                        )
+                    if self._data.exists():
+                        raise BackupError(
+                            f"{self._data} holds a database, which is not replaced: move it away, or name another "
+                            "folder in TICKDECK_DATA_DIR"
+                        )
+                    account = server_account(self._data)
+                    account.let_in(self.data_dir)
+                    backups.restore(source, self._data, programs, account, self._progress)
+            finally:
+                users.leave()
+        except OSError as exc:
+            raise BackupError(
+                f"{source} cannot be restored: {exc.strerror or exc}: {exc.filename or self.data_dir}"
+            ) from exc
 
     def __enter__(self) -> str:
         try:
