@@ -79,6 +79,15 @@ def push(
 
 
 @app.command()
+def alerts(
+    as_json: bool = AS_JSON,
+    rules: int = typer.Option(10_000, "--rules", min=1, help="Alert rules that wait."),
+) -> None:
+    """Microseconds that alert rules add to each tick in the hub, against a look at every rule."""
+    benchmark("alerts")(as_json=as_json, rules=rules)
+
+
+@app.command()
 def history(
     as_json: bool = AS_JSON,
     full: bool = typer.Option(False, "--full", help="50 million stored ticks too: some 10 minutes, 7 GB."),
