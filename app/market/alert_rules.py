@@ -237,9 +237,16 @@ _FORMS: Final[list[tuple[re.Pattern[str], Callable[[re.Match[str]], Condition]]]
 ]
 
 
-def is_bar(interval: str) -> bool:
-    """Whether `once a bar` can be of this interval: a minute to a day."""
-    return interval in INTERVALS and interval[-1] != "s" and interval not in ("1w", "1M")
+def check_rule(text: str, symbol: str | None, every: str) -> Condition:
+    """The condition of a rule about `symbol` (None: none); raises `MarketDataError` where these do not go together."""
+    condition = parse_condition(text)
+    if wants_symbol(condition) != (symbol is not None):
+        raise MarketDataError(
+            "a feed's silence is about no symbol" if symbol is not None else f"of which symbol? {condition}"
+        )
+    if every not in INTERVALS or every.endswith("s") or every in ("1w", "1M"):
+        raise MarketDataError(f"once a bar is of 1m to 1d, not {excerpt(every)}")
+    return condition
 
 
 def wants_symbol(condition: Condition) -> bool:

@@ -16,13 +16,14 @@ from tickdeck.app.market.charts import Chart, ChartCandle
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.quotes import QuoteRow
 from tickdeck.app.market.tapes import TapeTick
+from tickdeck.db.alerts import LogEntry
 from tickdeck.db.errors import MAX_EXCERPT, MarketDataError, TickdeckError, UnknownSymbolError, excerpt
 from tickdeck.db.market.bar_types import BarType, ChartInterval, parse_chart_interval
 from tickdeck.db.market.conditions import describe
 from tickdeck.db.market.indicators import MOST as MOST_INDICATORS
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.indicators import parse as parse_indicator
-from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, Candle
+from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, Candle, to_us
 
 RowForm = Literal["objects", "arrays"]
 
@@ -362,6 +363,20 @@ def tick_values(tick: TapeTick) -> list[Any]:
         _number(tick.price), _number(tick.size), _number(tick.bid), _number(tick.ask),
         tick.exchange, tick.conditions, *describe(tick.conditions), tick.side,
     ]  # fmt: skip
+
+
+def alert_values(entry: LogEntry) -> dict[str, Any]:
+    """One firing of an alert rule as sent; times in ms."""
+    return {
+        "id": entry.id,
+        "rule": str(entry.rule),
+        "symbol": entry.symbol,
+        "condition": entry.condition,
+        "note": entry.note,
+        "time": to_us(entry.time) // 1000,
+        "value": _number(entry.value) if math.isfinite(entry.value) else None,
+        "fired_at": to_us(entry.fired_at) // 1000,
+    }
 
 
 def _number(value: float | None) -> float | int | None:

@@ -73,6 +73,8 @@ RULES: Final = (
     Rule(r"/metrics", "admin", "metrics"),
     Rule(r"/ws", "viewer", "read"),
     Rule(r"/api/drawings/.*", "analyst"),  # to store and delete; programs only read
+    Rule(r"/api/alerts/log", "viewer", "read"),
+    Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),
     Rule(r"/api/.*", "viewer", "read"),
     Rule(r"/|/assets/.*|/_dash-.*|/_reload-hash|/_favicon\.ico|/_alive_.*", "viewer"),

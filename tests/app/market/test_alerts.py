@@ -245,7 +245,9 @@ def test_what_fires_is_what_a_plain_loop_over_all_rules_finds(
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 60), levels), max_size=60))
 def test_rules_come_and_go_and_the_others_stay(story: list[tuple[bool, int, float]]) -> None:
-    alerts, waiting, last = Alerts(), {}, None
+    alerts = Alerts()
+    waiting: dict[str, float] = {}
+    last: float | None = None
     for second, (trades, number, level) in enumerate(story):
         if trades:
             fired = play(alerts, bar_of(second, level))

@@ -91,11 +91,14 @@ TABLE: Final[dict[str, dict[str, int]]] = {
     "/api/sessions?symbol=A&start=2026-01-05T00:00Z&end=2026-01-06T00:00Z": _DATA,
     "/api/day?symbol=A&at=1767623400000": _DATA,
     "/api/drawings?symbol=A": _DATA,
+    "/api/alerts": _DATA,
+    "/api/alerts/log": _DATA,
 }
 """The status of a GET, by path and by who asks."""
 ELSEWHERE: Final = {
     "/ws": "test_sockets",
     "/api/drawings/{number}": "test_drawings.test_who_may_draw",
+    "/api/alerts/{number}": "test_alerts.test_who_may_make_alerts",
     "/logout": "test_signing_in_and_out",
     "/login/oidc": "tests/app/web/test_provider.py",
     "/login/oidc/back": "tests/app/web/test_provider.py",

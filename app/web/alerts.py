@@ -1,0 +1,121 @@
+"""Alert rules over REST: each user makes and removes his own, and reads what they fired."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tickdeck.app.market.alert_rules import Repeat, check_rule
+from tickdeck.app.push.protocol import alert_values
+from tickdeck.app.users.identity import Identity
+from tickdeck.app.web.gate import IDENTITY
+from tickdeck.app.web.proxies import address_of
+from tickdeck.app.web.schemas import REFUSALS, Text
+from tickdeck.db import alerts, users
+from tickdeck.db.market.types import Interval
+from tickdeck.db.session import Pool
+
+MOST_ENTRIES: Final = 500
+
+
+class AlertShape(BaseModel):
+    """What to be told of."""
+
+    model_config = ConfigDict(extra="forbid")
+    symbol: Annotated[Text | None, Field(description="null: about a feed")] = None
+    condition: Annotated[
+        Text,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="see docs/alerts.md",
+            examples=["price crosses 167.5", "rises 1% in 5m", "rsi(14) crosses up 70 on 5m"],
+        ),
+    ]
+    repeat: Annotated[
+        Repeat,
+        Field(
+            description="once; at most once a `bar`; or `rearm`: each time it becomes true after it was not"
+        ),
+    ] = "once"
+    every: Annotated[Interval, Field(description="the bar of `once a bar`")] = "1m"
+    note: Annotated[Text, Field(max_length=200)] = ""
+    active: bool = True
+
+
+class StoredAlert(AlertShape):
+    """A rule as it is stored; `active` is false of one that fired once."""
+
+    id: UUID
+
+    @classmethod
+    def of(cls, rule: alerts.AlertRule) -> Self:
+        values = {name: getattr(rule, name) for name in (*AlertShape.model_fields, "id")}
+        return cls.model_validate(values)
+
+
+class FiringShape(BaseModel):
+    """One firing of a rule."""
+
+    id: int
+    rule: UUID
+    symbol: str | None
+    condition: str
+    note: str
+    time: Annotated[int, Field(description="of the market, ms since the epoch")]
+    value: Annotated[float | None, Field(description="the number that got there")]
+    fired_at: Annotated[int, Field(description="when it was stored, ms since the epoch")]
+
+
+def router(pool: Pool) -> APIRouter:
+    """`/api/alerts`; `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
+    routes = APIRouter(tags=["alerts"], responses=REFUSALS)
+
+    @routes.get("/api/alerts")
+    async def mine(request: Request) -> list[StoredAlert]:
+        """Your own alert rules, the newest first."""
+        return [StoredAlert.of(each) for each in await alerts.list_rules(pool, _who(request).user_id)]
+
+    @routes.get("/api/alerts/log")
+    async def log(
+        request: Request,
+        after: Annotated[int, Query(ge=0, description="only those with a larger id")] = 0,
+        before: Annotated[int | None, Query(ge=0, description="only those with a smaller id")] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+    ) -> list[FiringShape]:
+        """What your rules fired, the newest first."""
+        found = await alerts.read_log(pool, _who(request).user_id, after=after, before=before, limit=limit)
+        return [FiringShape.model_validate(alert_values(each)) for each in found]
+
+    @routes.put("/api/alerts/{number}", status_code=204)
+    async def save(request: Request, number: UUID, shape: AlertShape) -> Response:
+        """Store a rule, or what became of it; it waits anew."""
+        who = _who(request)
+        condition = check_rule(shape.condition, shape.symbol, shape.every)
+        rule = alerts.AlertRule(number, who.user_id, **{**shape.model_dump(), "condition": str(condition)})
+        await alerts.save_rule(pool, rule)
+        await users.audit(
+            pool, "alert_saved", actor=who.name, address=address_of(request.scope), subject=str(number),
+            symbol=shape.symbol, condition=str(condition),
+        )  # fmt: skip
+        return Response(status_code=204)
+
+    @routes.delete("/api/alerts/{number}", status_code=204)
+    async def forget(request: Request, number: UUID) -> Response:
+        """Delete a rule of yours; what it fired stays in the log."""
+        who = _who(request)
+        if await alerts.delete_rule(pool, who.user_id, number):
+            await users.audit(
+                pool, "alert_removed", actor=who.name, address=address_of(request.scope), subject=str(number)
+            )
+        return Response(status_code=204)
+
+    return routes
+
+
+def _who(request: Request) -> Identity:
+    identity: Identity = request.scope["state"][IDENTITY]
+    return identity

@@ -1,0 +1,1 @@
+select evaluated_us from alert_progress
