@@ -62,9 +62,9 @@ async def create_app(settings: Settings, url: str, *, database: str = "") -> Asy
     )
     try:
         async with (
-            Hub(url, pool, settings.live, database=database) as hub,
-            Rooms(hub, pool, settings.replay, database=database) as rooms,
             _door(settings, url) as door,
+            Hub(url, pool, settings.live, database=database, own=door.pool) as hub,
+            Rooms(hub, pool, settings.replay, database=database) as rooms,
             Supervisor() as tasks,
         ):
             tasks.start("building of candles", Builder(pool).run)
@@ -103,7 +103,7 @@ class _Door:
 @asynccontextmanager
 async def _door(settings: Settings, url: str) -> AsyncIterator[_Door]:
     """The door, on a pool of its own; raise `ConfigurationError` where it would stand open to others."""
-    pool = await open_pool(settings.database.settings_url or url, role="settings", size=2)
+    pool = await open_pool(settings.database.settings_url or url, role="settings", size=4)
     try:
         access = Access(pool, settings.users)
         if settings.dashboard.reached_by_others and not await access.has_users():

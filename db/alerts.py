@@ -44,6 +44,8 @@ class AlertRule:
     active: bool = True
     version: int = 1
     last_key: int | None = None
+    is_new: bool = False
+    """Of a rule that waits: made or changed since rules were last evaluated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 import structlog
@@ -33,7 +34,7 @@ class Listener:
     lost.  `on_lost` gets the reason, once for each loss and each failed attempt, which is tried again whatever the
     reason, at least every `LONGEST_S` of `db.backoff`: a refused login or a missing database, too.  `on_late` is
     called where the server has not answered for a moment, `on_answer` once it has then.  `on_refused` is
-    called for each message that is none of Tickdeck's, which is dropped.
+    called for each message that is none of Tickdeck's, which is dropped.  `others` get the payloads of more channels.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Listener:
         on_late: Callable[[], None] = lambda: None,
         on_answer: Callable[[], None] = lambda: None,
         on_refused: Callable[[], None] = lambda: None,
+        others: Mapping[str, Callable[[str], None]] = MappingProxyType({}),
     ) -> None:
         self._url = url
         self._on_message = on_message
@@ -54,6 +56,7 @@ class Listener:
         self._on_late = on_late
         self._on_answer = on_answer
         self._on_refused = on_refused
+        self._others = others
         self._backoff = Backoff(longest_s=LONGEST_PAUSE_S)
         self._fault = Fault("database_lost", "database_back")
         self._refused = 0
@@ -82,6 +85,8 @@ class Listener:
             with translate("cannot listen"):
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await connection.add_listener(CHANNEL, self._receive)
+                    for channel in self._others:
+                        await connection.add_listener(channel, self._pass_on)
             await self._on_connected()
             self._backoff.reset()
             self._fault.over()
@@ -118,6 +123,9 @@ class Listener:
             self._refuse(str(exc))
             return
         self._on_message(message)
+
+    def _pass_on(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
+        self._others[channel](payload)
 
     def _refuse(self, reason: str) -> None:
         self._refused += 1

@@ -233,7 +233,7 @@ class CatchUp:
     """Reads what notifications alone cannot tell; what is requested during a read is read by the next one.
 
     A read that fails is tried again.  `paused` while there is no database: the whole read after reconnecting
-    covers what was requested until it began.  `changed` is called after each read.
+    covers what was requested until it began.  `changed` is called after each read, `quotes_read` after those of quotes.
     """
 
     def __init__(
@@ -245,9 +245,11 @@ class CatchUp:
         tape_rate: float,
         chart_rate: float,
         changed: Callable[[], None],
+        quotes_read: Callable[[], None] = lambda: None,
     ) -> None:
         self._state = state
         self._reader = reader
+        self._quotes_read = quotes_read
         self._metrics = metrics
         self._tape_pause_s = 1 / tape_rate
         self._follow_pause_s = 1 / chart_rate
@@ -334,6 +336,7 @@ class CatchUp:
                     await self._reader.read_tapes(restated)
                 failed = False
                 fault.over()
+                self._quotes_read()
             except DatabaseError as exc:
                 if not self._paused:
                     fault.failed(str(exc))

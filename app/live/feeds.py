@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
 from tickdeck.db.feeds_status import FeedRow
@@ -67,6 +68,18 @@ class FeedBoard:
             {"name": each.name, "kind": each.kind, "state": self._state(each)} | each.source
             for each in self._feeds.values()
         ]
+
+    def silence(self) -> dict[str, float]:
+        """For how many seconds nothing was heard of each feed: 0 of one that ended, `inf` of one that failed."""
+        now = self._clock()
+        return {
+            each.name: inf
+            if each.state == "failed"
+            else 0.0
+            if each.state == "ended"
+            else now - each.heard_at
+            for each in self._feeds.values()
+        }
 
     def fault(self) -> str | None:
         """What is wrong with the first feed that has died or failed since this was made; None: nothing."""

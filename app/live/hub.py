@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import structlog
 
 from tickdeck.app.config import LiveSettings
+from tickdeck.app.live.alerts import AlertDesk
 from tickdeck.app.live.catch_up import CatchUp, StateReader
 from tickdeck.app.live.feeds import FeedBoard
 from tickdeck.app.market.state import MarketState
@@ -22,6 +23,7 @@ from tickdeck.app.push.audience import Audience
 from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.metrics import Metrics
 from tickdeck.app.supervision import Supervisor
+from tickdeck.db.alerts import CHANNEL as ALERTS_CHANNEL
 from tickdeck.db.candles.verify import Difference
 from tickdeck.db.candles.watch import tell
 from tickdeck.db.errors import DatabaseError
@@ -33,7 +35,7 @@ from tickdeck.db.session import Pool
 
 STATUS_S: Final = 1.0
 LOOK_S: Final = 0.25
-"""How often it is looked whether a feed fell silent."""
+"""How often it is looked whether a feed or symbol fell silent."""
 REFRESH_S: Final = 10.0
 """How often instruments, of which not every change is notified, are looked at."""
 FEEDS_S: Final = 2.0
@@ -51,16 +53,19 @@ def now_us() -> int:
 class Hub:
     """`async with Hub(…)`: listens, reads, and serves viewers until the block ends.
 
-    `database` describes the server to the viewers.  Nothing here raises for a database that goes away: the
+    `database` describes the server to the viewers.  With `own`, a pool that acts as `tickdeck_settings`, alert rules are
+    evaluated.  Nothing here raises for a database that goes away: the
     status says so, the viewers keep what they have, and get a snapshot once it is back.
     """
 
-    def __init__(self, url: str, pool: Pool, settings: LiveSettings, *, database: str = "") -> None:
+    def __init__(
+        self, url: str, pool: Pool, settings: LiveSettings, *, database: str = "", own: Pool | None = None
+    ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.state = MarketState(version=now_us())
-        self.viewers = 0
-        """Connections, those of viewers who watch a replay included."""
+        self.connections: set[Viewer] = set()
+        """Those of viewers who watch a replay included."""
         self._database = database
         self._connected = False
         self._reason = "starting"
@@ -84,6 +89,11 @@ class Hub:
             status=self._status(),
             refresh=self._new_instruments,
         )
+        self.alerts = (
+            None if own is None else AlertDesk(own, pool, self.state, self.audience, self.connections)
+        )
+        self._clock_ahead_us = 0
+        """By how much the database's clock is ahead of ours, as of the last notification and with its way here."""
         self._catch_up = CatchUp(
             self.state,
             self._reader,
@@ -91,6 +101,7 @@ class Hub:
             tape_rate=settings.tape_rate,
             chart_rate=settings.chart_rate,
             changed=self.audience.changed,
+            quotes_read=(lambda: None) if self.alerts is None else self.alerts.quotes_read,
         )
         self._refresh_fault = Fault(
             "instruments_or_feeds_not_read", "instruments_and_feeds_read_again", after_s=5
@@ -104,6 +115,7 @@ class Hub:
             on_late=self._on_late,
             on_answer=self._on_answer,
             on_refused=self.metrics.refused.inc,
+            others={} if self.alerts is None else {ALERTS_CHANNEL: self.alerts.notified},
         )
         self._memory = GivesBack()
         self._tasks = Supervisor()
@@ -113,6 +125,8 @@ class Hub:
         self._tasks.start("reading of quotes", self._catch_up.read_quotes)
         self._tasks.start("reading of new ticks", self._catch_up.read_new_ticks)
         self._tasks.start("following of ticks", self._catch_up.follow)
+        if self.alerts is not None:
+            self.alerts.start(self._tasks)
         self._tasks.every(STATUS_S, "status", self._update_status)
         self._tasks.every(LOOK_S, "look at the feeds", self._look_at_feeds)
         self._tasks.every(REFRESH_S, "refresh", self._refresh)
@@ -153,16 +167,21 @@ class Hub:
         self.metrics.verified.set_to_current_time()
         self.audience.set_status(self._status())
 
+    @property
+    def viewers(self) -> int:
+        """Connections, those of viewers who watch a replay included."""
+        return len(self.connections)
+
     @contextmanager
     def connected(self, viewer: Viewer) -> Iterator[None]:
         """Count the viewer while its connection lasts, and forget it then."""
-        self.viewers += 1
+        self.connections.add(viewer)
         self.metrics.viewers.set(self.viewers)
         self.audience.enter(viewer)
         try:
             yield
         finally:
-            self.viewers -= 1
+            self.connections.discard(viewer)
             self.metrics.viewers.set(self.viewers)
             self.audience.leave(viewer)
 
@@ -190,6 +209,8 @@ class Hub:
         await self.audience.prepare_snapshots()
         self._connected = True
         self._catch_up.resume()
+        if self.alerts is not None:
+            self.alerts.connected()
         self.state.reset()  # whoever was here before gets a snapshot
         self.audience.set_status(self._status())
         self.audience.changed()
@@ -204,6 +225,8 @@ class Hub:
         if self._deaf_since is None:
             self._deaf_since = time.monotonic()
         self._catch_up.pause()
+        if self.alerts is not None:
+            self.alerts.lost()
         self._reason = reason
         self.audience.set_status(self._status())
 
@@ -249,6 +272,9 @@ class Hub:
         self.state.apply(message)
         self.metrics.ticks.inc(self.state.ticks - before)
         self.metrics.latency.observe(max(0, now_us() - message.sent_us) / 1e6)
+        if self.alerts is not None:
+            self._clock_ahead_us = message.sent_us - now_us()
+            self.alerts.bars(message)
         self._catch_up.request_after(message)
         self.audience.changed()
 
@@ -306,6 +332,8 @@ class Hub:
     async def _look_at_feeds(self) -> None:
         if self._connected:
             self.audience.set_status(self._status())
+            if self.alerts is not None:
+                self.alerts.look(now_us() + self._clock_ahead_us, self._feeds.silence())
 
     async def _update_status(self) -> None:
         self._ticks_at.append(self.state.ticks)

@@ -516,9 +516,10 @@ class Alerts:
 
     # -- what is known --------------------------------------------------------------------------------------
 
-    def watches(self, symbol: str) -> bool:
-        """Whether a rule looks at the prices of the symbol."""
-        return symbol in self._watched
+    def reached_us(self, symbol: str) -> int | None:
+        """The newest second of the symbol that was looked at, where rules look at its prices, µs since the epoch."""
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.bar_us
 
     @property
     def symbols(self) -> list[str]:
@@ -531,15 +532,25 @@ class Alerts:
         return list(self._fed)
 
     @property
-    def longest_window_us(self) -> int:
-        """How far back moves look, µs."""
-        widths = [
-            width
-            for watched in self._watched.values()
-            for windows in (watched.rises, watched.falls)
-            for width in windows
-        ]
-        return max(widths, default=0)
+    def feeds(self) -> list[str]:
+        """Those whose silence rules wait for."""
+        return list(self._feeds)
+
+    def window_us(self, symbol: str) -> int:
+        """How far back moves of the symbol look, µs."""
+        watched = self._watched.get(symbol)
+        return 0 if watched is None else max((*watched.rises, *watched.falls), default=0)
+
+    def remember(self, bars: Iterable[Bar]) -> None:
+        """What traded before, in order: moves count from there on.  Lets nothing fire."""
+        for bar in bars:
+            watched = self._watched.get(bar.symbol)
+            if watched is None or bar.candle.high < bar.candle.low:
+                continue
+            for window in watched.rises.values():
+                window.add(bar.candle.time_us, bar.candle.low)
+            for window in watched.falls.values():
+                window.add(bar.candle.time_us, -bar.candle.high)
 
     def know(self, symbol: str, known: Known) -> list[Firing]:
         """The newest quote was read anew, as ticks were stored that no bar told of, or were corrected.
@@ -554,7 +565,7 @@ class Alerts:
         if last is not None and known.last_us is not None and before is not None:
             if (known.last_us, known.last_seq or 0) > (watched.last_us, watched.last_seq):
                 watched.price.step(known.last_us, min(last, before), max(last, before), last, at)
-            else:
+            elif last != before:
                 watched.price.correct(last)
         watched.begin(known)
         return self._told(at)
@@ -586,6 +597,11 @@ class Alerts:
             watched.silent = []
         for rule in expected:
             self._expect(watched, rule)
+
+    def begin_number(self, series: Fed, value: float) -> None:
+        """One of the numbers of `fed` was this before anything happened."""
+        if series in self._fed:
+            self._fed[series].correct(value)
 
     def number(self, series: Fed, time_us: int, value: float) -> list[Firing]:
         """One of the numbers of `fed` is this now: what fires."""

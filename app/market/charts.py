@@ -156,6 +156,15 @@ class Chart:
         """All candles of the window that have a price, oldest first."""
         return [kept.candle for kept in self._candles[-self.limit :] if kept.candle.priced]
 
+    @property
+    def newest_us(self) -> int | None:
+        """Start of the newest candle that has a price, µs since the epoch."""
+        return next((kept.candle.time_us for kept in reversed(self._candles) if kept.candle.priced), None)
+
+    def volumes(self, count: int) -> list[float]:
+        """The volumes of the newest `count` candles, oldest first; fewer where there are not so many."""
+        return [kept.candle.volume for kept in self._candles[-count:]]
+
     def first_changed(self, version: int) -> int | None:
         """Start of the first candle of the window with values that may have changed after `version`; None: none has."""
         if self.version <= version or not self._candles:

@@ -79,6 +79,14 @@ class Audience:
         self._topics.release(viewer.watched)
         viewer.watched = NOTHING
 
+    async def hold(self, watched: Subscription) -> None:
+        """Have what it names in the state until `let_go`, as for a viewer; read as soon as it can be."""
+        await self._topics.acquire(watched)
+
+    def let_go(self, watched: Subscription) -> None:
+        """Undo one `hold`."""
+        self._topics.release(watched)
+
     async def prepare_snapshots(self) -> None:
         """Make ready what a snapshot for everybody needs, a part at a time, before the state is reset."""
         for watched in self.broadcast.subscriptions():

@@ -14,7 +14,8 @@ create table alert_rules (
     active      boolean not null default true,
     version     integer not null default 1,
     last_key    bigint,
-    created_at  timestamptz not null default now()
+    created_at  timestamptz not null default now(),
+    changed_at  timestamptz not null default now()
 );
 create index alert_rules_owner_idx on alert_rules (owner_id);
 
@@ -52,7 +53,8 @@ create index alert_deliveries_waiting_idx on alert_deliveries (next_at) where st
 -- alert_progress: up to which second of the market, in µs since the epoch, what could let rules fire has been looked at.
 create table alert_progress (
     only_row      boolean primary key default true check (only_row),
-    evaluated_us  bigint not null
+    evaluated_us  bigint not null,
+    saved_at      timestamptz not null default now()
 );
 
 -- Whoever evaluates hears of rules that were made, changed or removed by their ids, and who shows them of firings by theirs:

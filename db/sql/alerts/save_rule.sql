@@ -5,6 +5,6 @@ where (select count(*) from alert_rules where owner_id is not distinct from $2 a
 on conflict (id) do update set
     symbol = excluded.symbol, condition = excluded.condition, repeat = excluded.repeat, every = excluded.every,
     note = excluded.note, webhook = excluded.webhook, email = excluded.email, active = excluded.active,
-    version = alert_rules.version + 1
+    version = alert_rules.version + 1, changed_at = now()
 where alert_rules.owner_id is not distinct from excluded.owner_id
 returning id
