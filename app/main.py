@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from tickdeck.app.config import ProviderSettings, Settings
 from tickdeck.app.live.hub import Hub
+from tickdeck.app.push.metrics import Spilled
 from tickdeck.app.push.outlets import server_options
 from tickdeck.app.replay.rooms import Rooms
 from tickdeck.app.supervision import Supervisor
@@ -47,11 +48,13 @@ GRACE_S: Final = 2
 
 
 @asynccontextmanager
-async def create_app(settings: Settings, url: str, *, database: str = "") -> AsyncIterator[FastAPI]:
+async def create_app(
+    settings: Settings, url: str, *, database: str = "", spilled: Spilled = dict
+) -> AsyncIterator[FastAPI]:
     """Build the dashboard on the migrated database at `url` and keep it live until the block ends.
 
     `database` is what the status line calls the server.  The application must be served from the running event
-    loop.  Raises `DatabaseError` where the database cannot be reached at the start; one that goes away later
+    loop.  `spilled`: what waits on this machine's disk for the database.  Raises `DatabaseError` where the database cannot be reached at the start; one that goes away later
     is waited for.
     """
     pool = await open_pool(
@@ -63,7 +66,7 @@ async def create_app(settings: Settings, url: str, *, database: str = "") -> Asy
     try:
         async with (
             _door(settings, url) as door,
-            Hub(url, pool, settings.live, database=database, own=door.pool) as hub,
+            Hub(url, pool, settings.live, database=database, own=door.pool, spilled=spilled) as hub,
             Rooms(hub, pool, settings.replay, database=database) as rooms,
             Supervisor() as tasks,
         ):
@@ -168,6 +171,7 @@ async def serve_until_stopped(
     sock: socket.socket,
     *,
     database: str,
+    spilled: Spilled = dict,
     on_live: Callable[[str], None],
 ) -> None:
     """Serve the database at `url` until SIGINT or SIGTERM; a second signal does not wait for open requests.
@@ -176,7 +180,7 @@ async def serve_until_stopped(
     """
     loop = asyncio.get_running_loop()
     async with (
-        create_app(settings, url, database=database) as app,
+        create_app(settings, url, database=database, spilled=spilled) as app,
         Supervisor() as tasks,
     ):
         config = uvicorn.Config(

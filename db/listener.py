@@ -14,8 +14,10 @@ import structlog
 from tickdeck.db.backoff import Backoff
 from tickdeck.db.errors import DatabaseError, DatabaseUnavailableError, TickdeckError
 from tickdeck.db.faults import Fault
+from tickdeck.db.latency import Skew
 from tickdeck.db.market.messages import CHANNEL, Message, parse_message
 from tickdeck.db.session import CONNECT_TIMEOUT_S, Connection, connect, translate
+from tickdeck.db.statements import statement
 
 PING_EVERY_S: Final = 1.0
 LATE_AFTER_S: Final = 1.5
@@ -35,6 +37,7 @@ class Listener:
     reason, at least every `LONGEST_S` of `db.backoff`: a refused login or a missing database, too.  `on_late` is
     called where the server has not answered for a moment, `on_answer` once it has then.  `on_refused` is
     called for each message that is none of Tickdeck's, which is dropped.  `others` get the payloads of more channels.
+    `clock` is the server's, against ours.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Listener:
         self._others = others
         self._backoff = Backoff(longest_s=LONGEST_PAUSE_S)
         self._fault = Fault("database_lost", "database_back")
+        self.clock = Skew()
         self._refused = 0
         self._said_refused = -math.inf
 
@@ -79,6 +83,7 @@ class Listener:
     async def _listen(self) -> NoReturn:
         """One connection's life; always ends with an exception."""
         lost = asyncio.Event()
+        self.clock.forget()
         connection = await connect(self._url, role="reader")
         try:
             connection.add_termination_listener(lambda _: lost.set())
@@ -102,7 +107,8 @@ class Listener:
 
     async def _ask(self, connection: Connection) -> None:
         """See that the server answers; raises `DatabaseError` where it does not, after a while."""
-        asked = asyncio.ensure_future(connection.execute("select 1", timeout=PING_TIMEOUT_S))
+        asked_us = time.time_ns() // 1000
+        asked = asyncio.ensure_future(connection.fetchval(statement("server_clock"), timeout=PING_TIMEOUT_S))
         late = False
         try:
             done, _ = await asyncio.wait({asked}, timeout=LATE_AFTER_S)
@@ -110,7 +116,8 @@ class Listener:
                 late = True
                 self._on_late()
             with translate("the listening connection is dead"):
-                await asked
+                theirs_us = await asked
+            self.clock.heard(asked_us, time.time_ns() // 1000, theirs_us)
             if late:
                 self._on_answer()
         finally:

@@ -86,7 +86,8 @@ class FeedHealth:
     """How the source of a live feed fares.
 
     `connected`: trades can come.  `lag_s`: from the source's time of the newest tick to here, the difference of the two
-    clocks taken off, which is estimated as `skew_s` (the source's minus ours).  `last_us`: time of the newest tick.
+    clocks taken off, which is estimated as `skew_s` (the source's minus ours); `lag_p99_s`: the 99th percentile of the
+    newest ones.  `last_us`: time of the newest tick.
     `silent_s`: since the last sign of life.  `filling`, `missing`: gaps that are being filled, that could not be.
     `reconnects` and `duplicates` count since the start; `fault`: why the source was last lost.
     """
@@ -94,6 +95,7 @@ class FeedHealth:
     connected: bool
     symbols: tuple[str, ...] = ()
     lag_s: float | None = None
+    lag_p99_s: float | None = None
     skew_s: float | None = None
     last_us: int | None = None
     silent_s: float | None = None

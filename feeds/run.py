@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from tickdeck.db.errors import DatabaseError
 from tickdeck.db.feed_positions import read_position
@@ -120,6 +120,17 @@ async def _beat(pool: Pool, feed: Feed, writer: FeedWriter, restarts: int) -> No
         await asyncio.sleep(HEARTBEAT_S)
 
 
+def _facts(feed: Feed, writer: FeedWriter, restarts: int) -> dict[str, Any]:
+    """For the column `health`: of a live feed its source, and of every feed how its ticks get on."""
+    facts = asdict(feed.health()) | {"restarts": restarts} if isinstance(feed, LiveFeed) else {}
+    committed = writer.committed.quantiles_ms()
+    if committed is not None:
+        facts["commit_ms"] = committed
+    if writer.spill:
+        facts["spill"] = {"bytes": writer.spill.size, "limit": writer.spill.limit_bytes}
+    return facts
+
+
 def _waiting(writer: FeedWriter) -> str:
     spill = writer.spill
     if not spill:
@@ -146,6 +157,6 @@ async def _report(
         detail=detail,
         stored=counters.stored,
         rejected=counters.rejected,
-        health=asdict(feed.health()) | {"restarts": restarts} if isinstance(feed, LiveFeed) else {},
+        health=_facts(feed, writer, restarts),
         starting=starting,
     )

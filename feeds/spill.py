@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from itertools import count
 from pathlib import Path
@@ -247,6 +247,24 @@ def opened(settings: SpillSettings, feed: str) -> Iterator[Spill | None]:
             yield None
             return
         yield Spill(folder, limit_bytes=settings.limit_bytes, sync=settings.sync)
+
+
+def waiting(settings: SpillSettings) -> dict[str, tuple[int, int]]:
+    """Of each feed whose ticks wait on this machine's disk the bytes, and their bound; by its folder's name.
+
+    For who looks on from outside: while the database is away nobody else can say it.
+    """
+    if settings.folder is None:
+        return {}
+    found = {}
+    for folder in settings.folder.glob("*-????????"):
+        size = 0
+        for path in folder.glob("*.spill"):
+            with suppress(FileNotFoundError):  # stored meanwhile
+                size += path.stat().st_size
+        if size:
+            found[folder.name[:-9]] = size, settings.limit_bytes
+    return found
 
 
 def _unused(path: Path) -> Path:

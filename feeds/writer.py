@@ -19,6 +19,7 @@ from tickdeck.db.backoff import Backoff
 from tickdeck.db.errors import DatabaseError, DatabaseUnavailableError
 from tickdeck.db.faults import Fault
 from tickdeck.db.feed_gaps import FeedGap, change_gaps, open_gaps
+from tickdeck.db.latency import Window
 from tickdeck.db.market.corrections import Correction
 from tickdeck.db.session import Pool
 from tickdeck.db.ticks.corrections import Restated
@@ -142,6 +143,8 @@ class FeedWriter:
         spill: Spill | None = None,
     ) -> None:
         self.counters = Counters()
+        self.committed = Window()
+        """From the arrival of the oldest tick of a transaction to its commit."""
         self.waiting_for_database = False
         self._fault = Fault("ticks_held", "ticks_stored_again")
         self._store = store
@@ -300,6 +303,7 @@ class FeedWriter:
 
         if await self._flush(batch, is_ours):
             self.counters.flush_lag_s = time.monotonic() - arrived
+            self.committed.add(self.counters.flush_lag_s)
         async with self._changed:
             if is_ours():
                 self._writing = [each for each in self._writing if each is not batch]

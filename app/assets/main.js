@@ -10,6 +10,7 @@ import { Indicators } from "./chart/indicators.js";
 import { OrderFlow } from "./chart/orderflow.js";
 import { Toolbar } from "./chart/toolbar.js";
 import { Feeds } from "./feeds/feeds.js";
+import { Latency } from "./feeds/latency.js";
 import { closest, element, writeTo } from "./lib/dom.js";
 import { cells } from "./lib/format.js";
 import { onInstruments, readInstruments, readUnknown } from "./lib/instruments.js";
@@ -55,6 +56,8 @@ class Page {
     new Gaps(chart, () => this.hours.clock);
     new Imported(chart);
     status.feeds = new Feeds();
+    this.latency = new Latency();
+    status.stages = this.latency;
     this.replay = new Replay({
       send: (message) => this.connection.send(message),
       symbols: () => [...watchlist.rows.keys()],
@@ -73,6 +76,7 @@ class Page {
       subscription: () => this.subscription(),
       greeting: () => this.replay.greeting(),
       canPoll: () => !addressHasReplay(), // what is polled is the live market
+      painted: () => this.latency.report(),
       onMessage: (message) => this.receive(message),
       onState: (state) => status.connected(state),
       onClosed: askAgain,
@@ -134,6 +138,7 @@ class Page {
     this.sayEmpty();
     if (typeof message.latency_ms === "number") {
       this.status.latency(message.latency_ms + (this.connection.roundTrip ?? 0) / 2);
+      if (this.status.state === "live") this.latency.frame(message.time);
     }
   }
 

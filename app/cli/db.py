@@ -164,7 +164,9 @@ def restore(
         f"restored in {server.data_dir}: {found.ticks:,} ticks ({newest}) of {found.symbols:,} symbols, "
         f"{found.candles:,} candles"
     )
-    if found.revision != head():
+    if found.revision is None:
+        typer.echo("it has no schema yet: `tickdeck run` or `db migrate` makes it")
+    elif found.revision != head():
         typer.echo(
             f"its schema is at revision {found.revision}: `tickdeck run` or `db migrate` brings it to {head()}"
         )

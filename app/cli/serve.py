@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -95,8 +96,10 @@ def serve(
     """
     # Here and not above: Dash and Plotly take a second to import, which other commands need not wait for.
     from tickdeck.app import logs
+    from tickdeck.app.cli.playing import spill_settings
     from tickdeck.app.main import serve_until_stopped
     from tickdeck.app.web.server import open_socket
+    from tickdeck.feeds.spill import waiting
 
     settings = _settings(port, host)
     with ExitStack() as stack:
@@ -113,6 +116,7 @@ def serve(
                 settings,
                 url,
                 sock,
+                spilled=partial(waiting, spill_settings()),
                 database=named or describe(settings.database, url),
                 on_live=lambda page: typer.echo(f"Tickdeck is live at {page} (Ctrl-C stops it)"),
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
 
+from tickdeck.app.push.metrics import Stage
 from tickdeck.db.feeds_status import FeedRow
 from tickdeck.db.market.messages import FeedStatus
 
@@ -25,6 +26,8 @@ class _Known:
     """On our own clock: the database's may be another."""
     source: dict[str, Any] = field(default_factory=dict)
     """What a live feed says of its source, as the status has it."""
+    health: Mapping[str, Any] = field(default_factory=dict)
+    """All that it says of itself."""
 
 
 class FeedBoard:
@@ -53,14 +56,16 @@ class FeedBoard:
                 row.detail,
                 now - max(0.0, row.silent_s - deaf_s),
                 _source(row),
+                row.health,
             )
             for row in rows
         }
 
     def heard(self, feed: FeedStatus) -> None:
         """A feed has said something."""
-        source = self._feeds[feed.name].source if feed.name in self._feeds else {}
-        self._feeds[feed.name] = _Known(feed.name, feed.kind, feed.state, feed.detail, self._clock(), source)
+        before = self._feeds.get(feed.name)
+        known = ({}, {}) if before is None else (before.source, before.health)
+        self._feeds[feed.name] = _Known(feed.name, feed.kind, feed.state, feed.detail, self._clock(), *known)
 
     def shown(self) -> list[dict[str, Any]]:
         """For the status: name, kind and state, which is `running`, `silent`, `ended` or `failed`; and of live feeds more."""
@@ -79,6 +84,29 @@ class FeedBoard:
             if each.state == "ended"
             else now - each.heard_at
             for each in self._feeds.values()
+        }
+
+    def stages(self) -> list[Stage]:
+        """How long ticks take up to their commit, of feeds that run and say so."""
+        found = []
+        for each in self._feeds.values():
+            if self._state(each) != "running":
+                continue
+            health = each.health
+            if (lag_s := health.get("lag_s")) is not None and (
+                worst_s := health.get("lag_p99_s")
+            ) is not None:
+                found.append(Stage("exchange", each.name, round(1000 * lag_s, 1), round(1000 * worst_s, 1)))
+            if committed := health.get("commit_ms"):
+                found.append(Stage("commit", each.name, *committed))
+        return found
+
+    def spilled(self) -> dict[str, tuple[int, int]]:
+        """Of each feed whose ticks wait on disk, as far as it could say so: the bytes, and their bound."""
+        return {
+            each.name: (spill["bytes"], spill["limit"])
+            for each in self._feeds.values()
+            if each.state == "running" and (spill := each.health.get("spill"))
         }
 
     def fault(self) -> str | None:
@@ -102,7 +130,7 @@ class FeedBoard:
 
 
 def _source(feed: FeedRow) -> dict[str, Any]:
-    if not feed.health and not feed.fault:
+    if "connected" not in feed.health and not feed.fault:
         return {}
     lag_s, last_us = feed.health.get("lag_s"), feed.health.get("last_us")
     return {

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -21,7 +21,7 @@ from tickdeck.app.market.state import MarketState
 from tickdeck.app.memory import GivesBack
 from tickdeck.app.push.audience import Audience
 from tickdeck.app.push.broadcast import Viewer
-from tickdeck.app.push.metrics import Metrics
+from tickdeck.app.push.metrics import Metrics, Spilled
 from tickdeck.app.supervision import Supervisor
 from tickdeck.db.alerts import CHANNEL as ALERTS_CHANNEL
 from tickdeck.db.candles.verify import Difference
@@ -40,6 +40,11 @@ REFRESH_S: Final = 10.0
 """How often instruments, of which not every change is notified, are looked at."""
 FEEDS_S: Final = 2.0
 """How often it is looked at how the feeds fare, which is as often as they say it."""
+LATENCY_S: Final = 2.0
+"""How often it is told how long ticks take; the log has a line of it every `LATENCY_LOG_S`."""
+LATENCY_LOG_S: Final = 300.0
+SKEW_S: Final = 0.5
+"""Clocks that are further apart are said in the log."""
 RATE_WINDOW_S: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -54,12 +59,20 @@ class Hub:
     """`async with Hub(…)`: listens, reads, and serves viewers until the block ends.
 
     `database` describes the server to the viewers.  With `own`, a pool that acts as `tickdeck_settings`, alert rules are
-    evaluated.  Nothing here raises for a database that goes away: the
-    status says so, the viewers keep what they have, and get a snapshot once it is back.
+    evaluated.  `spilled`: what waits on this machine's disk for the database; feeds of other machines say it of themselves.
+    Nothing here raises for a database that goes away: the status says so, the viewers keep what they have, and get a
+    snapshot once it is back.
     """
 
     def __init__(
-        self, url: str, pool: Pool, settings: LiveSettings, *, database: str = "", own: Pool | None = None
+        self,
+        url: str,
+        pool: Pool,
+        settings: LiveSettings,
+        *,
+        database: str = "",
+        own: Pool | None = None,
+        spilled: Spilled = dict,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -74,6 +87,12 @@ class Hub:
         self._late = False
         """It has not answered for a moment."""
         self._feeds = FeedBoard()
+        self.metrics.look_at_spills(lambda: self._feeds.spilled() | dict(spilled()))
+        self.metrics.live.set_function(lambda: float(self.health()[0]))
+        self._latency: list[dict[str, Any]] = []
+        self._skew_ms: int | None = None
+        self._latency_said = time.monotonic()
+        self._apart = Fault("clocks_differ", "clocks_agree")
         self._differ = ""
         """What candles differ from their ticks; empty: none that is known of."""
         self._later_us: set[int] = set()
@@ -131,6 +150,7 @@ class Hub:
         self._tasks.every(LOOK_S, "look at the feeds", self._look_at_feeds)
         self._tasks.every(REFRESH_S, "refresh", self._refresh)
         self._tasks.every(FEEDS_S, "feeds", self._read_feeds)
+        self._tasks.every(LATENCY_S, "latency", self._measure)
         return self
 
     async def __aexit__(
@@ -271,7 +291,11 @@ class Hub:
         before = self.state.ticks
         self.state.apply(message)
         self.metrics.ticks.inc(self.state.ticks - before)
-        self.metrics.latency.observe(max(0, now_us() - message.sent_us) / 1e6)
+        sent_us = message.sent_us - round(1e6 * (self._listener.clock.seconds or 0.0))  # by our clock
+        self.state.sent_us = sent_us
+        took_s = max(0, now_us() - sent_us) / 1e6
+        self.metrics.latency.observe(took_s)
+        self.metrics.notify.add(took_s)
         if self.alerts is not None:
             self._clock_ahead_us = message.sent_us - now_us()
             self.alerts.bars(message)
@@ -327,7 +351,35 @@ class Hub:
             "database": self._database,
             "ticks_per_s": round((ticks[-1] - ticks[0]) / max(1, len(ticks) - 1)),
             "warning": self._differ,
+            "latency": self._latency,
+            "skew_ms": self._skew_ms,
         }
+
+    async def _measure(self) -> None:
+        """Tell how long each part of a tick's way took lately, and whether clocks agree."""
+        skew_s = self._listener.clock.seconds
+        stages = [*self._feeds.stages(), *self.metrics.stages()]
+        self.metrics.show_stages(stages, skew_s)
+        self._latency = [asdict(each) for each in stages]
+        self._skew_ms = None if skew_s is None else 10 * round(100 * skew_s)  # coarse: each change is sent
+        if skew_s is not None and abs(skew_s) > SKEW_S:
+            self._apart.failed(
+                f"the database's clock is {abs(skew_s):.1f} s {'ahead' if skew_s > 0 else 'behind'}"
+            )
+        else:
+            self._apart.over()
+        if stages and time.monotonic() - self._latency_said >= LATENCY_LOG_S:
+            self._latency_said = time.monotonic()
+            said = {
+                f"{each.stage}_{each.feed}".rstrip("_"): f"{each.p50_ms:g} / {each.p99_ms:g} ms"
+                for each in stages
+            }
+            log.info("latency_p50_p99", **said)
+
+    def painted(self, milliseconds: Sequence[float]) -> None:
+        """A viewer says how long frames took to be seen."""
+        for each in milliseconds:
+            self.metrics.paint.add(each / 1000)
 
     async def _look_at_feeds(self) -> None:
         if self._connected:

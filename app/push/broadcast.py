@@ -69,6 +69,8 @@ class Broadcast:
         self._metrics = metrics
         self._next_at = [0.0] * len(self._periods)
         self._released = self.frames.newest()
+        self._waits: list[float | None] = [None] * 3
+        """Since when each part but the status has a change that is not released."""
         self._groups: dict[Subscription, _Group] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -107,6 +109,11 @@ class Broadcast:
 
     def changed(self) -> None:
         """Release the changes: now, or at the next turn of the parts that changed."""
+        if self.state.sent_us is not None:
+            now = self._loop.time()
+            for part, since in enumerate(self._waits):
+                if since is None and self.frames.newest()[part] > self._released[part]:
+                    self._waits[part] = now
         if self._timer is not None:
             return
         due = [
@@ -132,10 +139,20 @@ class Broadcast:
         out = list(self._released)
         if min(out) < self.state.reset_version:  # everybody gets a snapshot
             out = [version] * len(out)
+            self._waits = [None] * len(self._waits)
         for part, newest in enumerate(self.frames.newest()):
             if newest > out[part] and self._next_at[part] <= now + EARLY_S:
                 out[part] = version
                 self._next_at[part] = next_turn(self._next_at[part], now, self._periods[part])
+        released = [
+            since
+            for since, before, after in zip(self._waits, self._released, out, strict=False)
+            if since is not None and after > before
+        ]
+        self._waits = [
+            None if after > before else since
+            for since, before, after in zip(self._waits, self._released, out, strict=False)
+        ]
         self._released = Versions(*out)
         behind = False
         for group in list(self._groups.values()):
@@ -145,6 +162,9 @@ class Broadcast:
                 except Exception:
                     log.exception("viewer_dropped")
                     self._drop(viewer)
+        if self._groups:
+            for since in released:
+                self._metrics.frame.add(self._loop.time() - since)
         self.changed()
         if behind and self._timer is None:
             self._timer = self._loop.call_at(now + min(self._periods[:-1]), self._flush)

@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from tickdeck.db.latency import Window
 
 LATENCY_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a tick's way and how long it took lately; `feed`: whose, empty for the parts that all share.
+
+    `exchange` (its trade to the feed), `commit` (the feed to the database's commit), `notify` (the database's statement to
+    here), `frame` (here to the frames that show it), `paint` (the frame to the viewer's screen).
+    """
+
+    stage: str
+    feed: str
+    p50_ms: float
+    p99_ms: float
+
+
+Spilled = Callable[[], Mapping[str, tuple[int, int]]]
+"""Of each feed whose ticks wait on disk the bytes and their bound."""
+
+
+class _Waiting(Collector):
+    """Looked at when it is asked for: while the database is away nobody tells."""
+
+    def __init__(self, spilled: Spilled) -> None:
+        self._spilled = spilled
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        size = GaugeMetricFamily(
+            "tickdeck_spill_bytes", "Bytes of ticks that wait on disk for the database", labels=["feed"]
+        )
+        share = GaugeMetricFamily(
+            "tickdeck_spill_share", "The same as a share of their bound, 0 to 1", labels=["feed"]
+        )
+        for feed, (found, limit) in self._spilled().items():
+            size.add_metric([feed], found)
+            share.add_metric([feed], found / limit)
+        return size, share
 
 
 class Metrics:
@@ -41,6 +84,11 @@ class Metrics:
         self.reconnects = Counter(
             "tickdeck_database_losses", "Times the database was lost", registry=self.registry
         )
+        self.live = Gauge(
+            "tickdeck_live",
+            "1 while live data are fed and can be served, as /readyz has it",
+            registry=self.registry,
+        )
         self.differing = Gauge(
             "tickdeck_candles_differing",
             "Candles that are not what their ticks fold to, as far as was looked",
@@ -55,6 +103,41 @@ class Metrics:
             "tickdeck_latency_seconds", "From the database's statement to its arrival here",
             buckets=LATENCY_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
+
+        self.notify, self.frame, self.paint = Window(), Window(), Window()
+        self._stages = Gauge(
+            "tickdeck_stage_seconds", "How long each part of a tick's way took in the last minute",
+            ["stage", "feed", "quantile"], registry=self.registry,
+        )  # fmt: skip
+        self._skew = Gauge(
+            "tickdeck_clock_skew_seconds",
+            "How far another clock is ahead of this process's",
+            ["clock"],
+            registry=self.registry,
+        )
+
+    def look_at_spills(self, spilled: Spilled) -> None:
+        """Show what waits on disk."""
+        self.registry.register(_Waiting(spilled))
+
+    def stages(self) -> list[Stage]:
+        """What was measured here."""
+        measured = (("notify", self.notify), ("frame", self.frame), ("paint", self.paint))
+        return [
+            Stage(name, "", *quantiles)
+            for name, window in measured
+            if (quantiles := window.quantiles_ms()) is not None
+        ]
+
+    def show_stages(self, stages: Iterable[Stage], skew_s: float | None) -> None:
+        """Have `/metrics` say this of the last minute, and how far the database's clock is ahead."""
+        self._stages.clear()
+        for each in stages:
+            self._stages.labels(each.stage, each.feed, "0.5").set(each.p50_ms / 1000)
+            self._stages.labels(each.stage, each.feed, "0.99").set(each.p99_ms / 1000)
+        self._skew.clear()
+        if skew_s is not None:
+            self._skew.labels("database").set(skew_s)
 
     def sent(self, size: int) -> None:
         """Count one message of `size` bytes to one viewer."""

@@ -6,6 +6,7 @@ docs/protocol.md describes every field.  Rows and candles are encoded once for e
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -40,6 +41,7 @@ MAX_SYMBOLS: Final = 5_000
 MAX_NESTING: Final = 16
 """How deep objects and lists may lie in one another in a viewer's message."""
 MAX_PONG_BYTES: Final = 1_024
+MOST_PAINTED: Final = 50
 MAX_COMPLAINTS: Final = 10
 """About parts of one kind; of the first so many the viewer hears."""
 
@@ -112,11 +114,22 @@ def parse_message(text: str | bytes) -> dict[str, Any]:
 
 
 def pong(value: object) -> bytes:
-    """The answer to a ping; raise `ProtocolError` where the value to send back is too long."""
+    """The answer to a ping, with this clock's time in ms; raise `ProtocolError` where the value to send back is too long."""
     answer = orjson.dumps({"type": "pong", "pong": value})
     if len(answer) > MAX_PONG_BYTES:
         raise ProtocolError(f"ping: the value to send back is longer than {MAX_PONG_BYTES} bytes")
-    return answer
+    return answer[:-1] + b',"time":%d}' % (time.time_ns() // 1_000_000)
+
+
+def parse_painted(value: object) -> list[float]:
+    """How long frames took to be seen, in milliseconds, of which what cannot be is left out; raise `ProtocolError`."""
+    if not isinstance(value, list) or len(value) > MOST_PAINTED:
+        raise ProtocolError(f"painted must be a list of at most {MOST_PAINTED} numbers of milliseconds")
+    return [
+        float(each)
+        for each in value
+        if isinstance(each, int | float) and not isinstance(each, bool) and 0 <= each <= 60_000
+    ]
 
 
 def parse_subscription(request: object, known: Container[str]) -> tuple[Subscription, list[str]]:

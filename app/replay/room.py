@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -136,6 +136,9 @@ class Room:
     async def subscribe(self, viewer: Viewer, request: object) -> list[str]:
         """As `Hub.subscribe`, of the replay's symbols only."""
         return await self._audience.subscribe(viewer, request)
+
+    def painted(self, milliseconds: Sequence[float]) -> None:
+        """Of a replay nobody wants to know."""
 
     async def show(self, viewer: Viewer, watched: Subscription) -> None:
         """Let the viewer watch, from now on, what the replay has of this."""

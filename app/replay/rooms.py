@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Self
 
@@ -80,6 +80,10 @@ class Rooms:
     async def poll(self, request: object, since: int) -> bytes:
         """As `Hub.poll`: a replay needs a connection."""
         return await self._hub.poll(request, since)
+
+    def painted(self, milliseconds: Sequence[float]) -> None:
+        """As `Hub.painted`."""
+        self._hub.painted(milliseconds)
 
     # -- replays --------------------------------------------------------------------------------------------
 

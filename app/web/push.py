@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Annotated, Any, Final, Protocol
 
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 from tickdeck.app.config import LimitSettings, LiveSettings
 from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.outlets import Message, outlet_of
-from tickdeck.app.push.protocol import ProtocolError, encode, parse_json, parse_message, pong
+from tickdeck.app.push.protocol import ProtocolError, encode, parse_json, parse_message, parse_painted, pong
 from tickdeck.app.users.identity import OWNER
 from tickdeck.app.users.limits import LimitError, Limits
 from tickdeck.app.web.gate import IDENTITY
@@ -25,7 +25,7 @@ TRY_AGAIN_LATER: Final = 1013
 REFUSED: Final = 1008
 MAX_WAITING: Final = 4
 """Messages of one viewer that are taken before the first is answered."""
-REQUESTS: Final = ("subscribe", "replay", "ping")
+REQUESTS: Final = ("subscribe", "replay", "ping", "painted")
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,7 @@ class FrameSource(Protocol):
     async def subscribe(self, viewer: Viewer, request: object) -> list[str]: ...
     async def replay(self, viewer: Viewer, request: object) -> list[str]: ...
     async def poll(self, request: object, since: int) -> bytes: ...
+    def painted(self, milliseconds: Sequence[float]) -> None: ...
 
 
 def router(source: FrameSource, limits: Limits | None = None) -> APIRouter:
@@ -146,6 +147,8 @@ async def _answers(source: FrameSource, bounds: Limits, viewer: Viewer, text: st
             answers += [_error(each) for each in await source.subscribe(viewer, message["subscribe"])]
         if "ping" in message:
             answers.append(Message(pong(message["ping"])))
+        if "painted" in message:
+            source.painted(parse_painted(message["painted"]))
     except (ProtocolError, LimitError) as exc:
         answers.append(_error(str(exc)))
     except Exception:  # a fault of ours must not end the viewer's connection

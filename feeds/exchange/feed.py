@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import statistics
 import time
@@ -166,11 +167,12 @@ class ExchangeFeed:
         """See `LiveFeed`."""
         tapes = [line.tape for line in self._lines.values()]
         newest = [tape.top.time_us for tape in tapes if tape.top is not None]
-        recent = list(self.lags_s)[-200:]
+        recent = sorted(list(self.lags_s)[-200:])
         return FeedHealth(
             connected=any(each.ready.is_set() for each in self._connections),
             symbols=tuple(self._wanted),
             lag_s=statistics.median(recent) + self._skew_us / 1e6 if recent else None,
+            lag_p99_s=recent[math.ceil(0.99 * len(recent)) - 1] + self._skew_us / 1e6 if recent else None,
             skew_s=self._skew_us / 1e6 if self._skew_known else None,
             last_us=max(newest, default=None),
             silent_s=self._pulse.silent_s,

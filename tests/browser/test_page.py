@@ -83,3 +83,22 @@ def test_sorts_by_a_column(walking: Dashboard, watched: Watched) -> None:
             return volumes.length === 20 && volumes.every((v, i) => i === 0 || v <= volumes[i - 1]);
         }"""
     )
+
+
+def test_the_panel_of_feeds_says_how_long_each_part_of_a_ticks_way_takes(
+    walking: Dashboard, watched: Watched
+) -> None:
+    watched.open(walking.url)
+    watched.state("live")
+    watched.page.locator("#status-feeds").click()
+    for part in (
+        "Feed \u2192 commit (random walk)",
+        "Commit \u2192 notify",
+        "Notify \u2192 frame",
+        "Frame \u2192 paint",
+    ):
+        line = watched.page.locator("#latency tbody tr").filter(has_text=part)
+        expect(line.locator("td").nth(2)).to_have_text(re.compile(r"^[\d.]+ ms$"), timeout=20_000)
+    clocks = re.compile(r"this page [+\u2212]?[\d.]+ m?s, database [+\u2212]?\d+ ms$")
+    expect(watched.page.locator("#clocks")).to_have_text(clocks)
+    watched.page.keyboard.press("Escape")

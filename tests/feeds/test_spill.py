@@ -22,7 +22,7 @@ from tickdeck.db.feed_positions import FeedPosition
 from tickdeck.db.market.types import TickBatch
 from tickdeck.feeds.base import FeedBatch
 from tickdeck.feeds.errors import FeedError
-from tickdeck.feeds.spill import Spill, SpillSettings, opened
+from tickdeck.feeds.spill import Spill, SpillSettings, opened, waiting
 
 HERE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -172,6 +172,18 @@ def test_the_bound_holds_and_room_comes_back(tmp_path: Path) -> None:
         assert emptied(spill)[-1] == 10 * taken
         assert [each["event"] for each in said][2:] == ["spill_has_room", "spill_is_emptied"]
     assert spill.ticks == spill.size == 0
+
+
+def test_what_waits_is_seen_from_outside(tmp_path: Path) -> None:
+    looked_at = SpillSettings(tmp_path, limit_bytes=1 << 20)
+    assert waiting(looked_at) == waiting(SpillSettings()) == {}
+    with opened(looked_at, "kraken:BTC/USD") as spill:
+        assert spill is not None
+        assert waiting(looked_at) == {}
+        spill.append(ticks(0))
+        assert waiting(looked_at) == {"kraken_BTC_USD": (spill.size, 1 << 20)}
+        spill.drop_first()
+        assert waiting(looked_at) == {}
 
 
 def test_a_second_process_leaves_it_alone(tmp_path: Path) -> None:

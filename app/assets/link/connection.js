@@ -1,5 +1,7 @@
 // The connection: WebSocket first, for ever; the same frames by polling where WebSockets do not get through.
 
+import { clockIsUnknown, clockWas } from "../lib/now.js";
+
 /** @typedef {"connecting" | "live" | "stale" | "reconnecting" | "polling"} ConnectionState */
 /** @typedef {import("../watchlist/watchlist.js").Row} Row */
 
@@ -29,14 +31,16 @@ export class Connection {
    * @param {() => object} use.subscription what to watch, asked on every (re)connect
    * @param {() => object} [use.greeting] what else to ask for then
    * @param {() => boolean} [use.canPoll] does polling bring what the page shows?  A replay needs a socket.
+   * @param {() => number[]} [use.painted] how long frames took to be seen, ms, since it was asked last
    * @param {(message: any) => void} use.onMessage a message of the protocol
    * @param {(state: ConnectionState) => void} use.onState
    * @param {(code: number) => void} [use.onClosed] the first socket of a row was closed, or refused, with this code
    */
-  constructor({ subscription, greeting = () => ({}), canPoll = () => true, onMessage, onState, onClosed = () => {} }) {
+  constructor({ subscription, greeting = () => ({}), canPoll = () => true, painted = () => [], onMessage, onState, onClosed = () => {} }) {
     this.subscription = subscription;
     this.greeting = greeting;
     this.canPoll = canPoll;
+    this.painted = painted;
     this.onMessage = onMessage;
     this.onState = onState;
     this.onClosed = onClosed;
@@ -109,7 +113,10 @@ export class Connection {
       this.become("live");
     }
     if (message.type === "pong") {
-      if (message.pong === this.pingNumber) this.roundTrip = performance.now() - this.pingSentAt;
+      if (message.pong === this.pingNumber) {
+        this.roundTrip = performance.now() - this.pingSentAt;
+        if (message.time) clockWas(message.time, this.roundTrip);
+      }
     } else {
       this.onMessage(message);
     }
@@ -119,7 +126,8 @@ export class Connection {
     this.looksSincePing = 0;
     this.pingNumber += 1;
     this.pingSentAt = performance.now();
-    this.send({ ping: this.pingNumber });
+    const painted = this.painted();
+    this.send({ ping: this.pingNumber, ...(painted.length ? { painted } : {}) });
   }
 
   /** Twice a second: judge for how long nothing came, and ask; a busy market's frames are answer enough. */
@@ -144,6 +152,7 @@ export class Connection {
   lost() {
     this.socket = null;
     this.roundTrip = null;
+    clockIsUnknown();
     this.failures += 1;
     if (this.failures >= FAILURES_BEFORE_POLLING && !this.polling && this.canPoll()) {
       this.polling = true;

@@ -36,6 +36,8 @@ export class Status {
     this.title = "Tickdeck";
     /** How many ticks of a replay had been played, lately; empty: live. @type {{at: number, ticks: number}[]} */
     this.played = [];
+    /** The table of latencies. @type {?{apply: (stages: any[], skew: ?number) => void}} */
+    this.stages = null;
     /** The table of feeds. @type {?{apply: (feeds: any[]) => void}} */
     this.feeds = null;
     setInterval(() => this.tick(), 1_000);
@@ -64,6 +66,7 @@ export class Status {
       writeTo("status-feed", [...failed, ...running].join(", ") || "none");
       this.feeds?.apply(status.feeds);
     }
+    if (status.latency) this.stages?.apply(status.latency, status.skew_ms ?? null);
     this.show();
   }
 

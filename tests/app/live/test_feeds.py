@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tickdeck.app.live.feeds import SILENT_AFTER_S, FeedBoard
+from tickdeck.app.push.metrics import Stage
 from tickdeck.db.feeds_status import FeedRow
 from tickdeck.db.market.messages import FeedState, FeedStatus
 
@@ -82,3 +83,19 @@ def test_what_a_live_feed_says_of_its_source_is_shown_until_it_says_something_el
     assert {name: shown[name] for name in ("connected", "symbols", "lag_ms", "last", "missing", "fault")} == {
         "connected": False, "symbols": 1, "lag_ms": 250, "last": 1_700_000_000_000, "missing": 2, "fault": "cut",
     }  # fmt: skip
+
+
+def test_how_long_ticks_take_and_what_waits_on_disk_is_told_of_feeds_that_run() -> None:
+    board = FeedBoard(Clock())
+    health = {
+        "lag_s": 0.02,
+        "lag_p99_s": 0.3,
+        "commit_ms": [4.0, 52.5],
+        "spill": {"bytes": 512, "limit": 2048},
+    }
+    board.read([replace(row(name, state, 0.5), health=health) for name, state in FEEDS])
+    assert board.stages() == [Stage("exchange", "kraken", 20.0, 300.0), Stage("commit", "kraken", 4.0, 52.5)]
+    assert board.spilled() == {"kraken": (512, 2048)}
+
+
+FEEDS: tuple[tuple[str, FeedState], ...] = (("kraken", "running"), ("old", "ended"))

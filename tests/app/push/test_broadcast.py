@@ -98,6 +98,21 @@ async def test_of_three_ticks_after_a_quiet_time_the_third_waits_for_the_beat(
     assert prices(outlet) == [None, 11, 12, 14]
 
 
+async def test_how_long_the_oldest_change_waits_for_its_frame_is_measured(
+    broadcast: Broadcast, clock: Clock
+) -> None:
+    metrics = broadcast._metrics
+    broadcast.watch(Viewer(Collecting()), Subscription("all"))
+    tick(broadcast, clock, 1)
+    assert metrics.frame.quantiles_ms() == (0.0, 0.0)
+    for second in (2, 3):
+        tick(broadcast, clock, second)
+    clock.go_on(BEAT_S / 2)
+    tick(broadcast, clock, 4)
+    clock.go_on(BEAT_S)
+    assert metrics.frame.quantiles_ms() == (0.0, 1000 * BEAT_S), "from the third tick, not the fourth"
+
+
 async def test_reading_a_tape_for_a_viewer_takes_no_beat_from_its_ticks(
     broadcast: Broadcast, clock: Clock
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from websockets.http11 import Request
 
 from tests.live_server import insert, live_server
 from tickdeck.app.config import LiveSettings
+from tickdeck.app.live import hub
 from tickdeck.app.push.outlets import DirectWebSocket
+from tickdeck.db import listener
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 START_MS = int(T0.timestamp() * 1000)
@@ -184,6 +187,31 @@ async def test_bad_messages_are_answered_and_the_connection_lives(tickdeck_db: s
         assert "'7m'" in said
         assert "'colour'" in said
         assert viewer.last("SPY") == 1
+
+
+async def test_each_part_of_a_ticks_way_is_measured(
+    tickdeck_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LATENCY_S", 0.05)
+    monkeypatch.setattr(listener, "PING_EVERY_S", 0.05)
+    async with live_server(tickdeck_db) as server, server.viewer(watchlist="all") as viewer:
+        await viewer.next()
+        before = time.time_ns() // 1_000_000
+        await viewer.send({"ping": 1, "painted": [30, 50, -1, 1e9, "x", None, True]})
+        assert before <= (await viewer.next("pong"))["time"] <= time.time_ns() // 1_000_000
+        await viewer.send({"painted": 7})
+        assert "painted must be a list" in (await viewer.next("error"))["message"]
+        insert(tickdeck_db, (T0, "SPY", 501.0, 5))
+        wanted = {"notify", "frame", "paint"}
+        await viewer.until(lambda v: {each["stage"] for each in v.status["latency"]} == wanted)
+        assert [each for each in viewer.status["latency"] if each["stage"] == "paint"] == [
+            {"stage": "paint", "feed": "", "p50_ms": 30.0, "p99_ms": 50.0}
+        ]
+        await viewer.until(lambda v: v.status["skew_ms"] is not None)
+        shown = server.hub.metrics.registry.get_sample_value
+        labels = {"stage": "paint", "feed": "", "quantile": "0.99"}
+        assert shown("tickdeck_stage_seconds", labels) == 0.05
+        assert shown("tickdeck_clock_skew_seconds", {"clock": "database"}) is not None
 
 
 async def test_too_long_a_message_ends_the_connection(tickdeck_db: str) -> None:
