@@ -192,6 +192,10 @@ class FileOptions:
     allow_negative: Annotated[
         bool, typer.Option("--allow-negative", help="Prices of 0 and below are prices.")
     ] = False
+    unit_mark: Annotated[
+        str | None,
+        typer.Option(help="What stands before or behind every number of a column, as a currency's mark: $."),
+    ] = None
     sides: Annotated[
         str | None,
         typer.Option(
@@ -263,6 +267,7 @@ class FileOptions:
             price_scale=self.price_scale,
             decimal=self.decimal,
             allow_negative=self.allow_negative,
+            unit_mark=self.unit_mark,
             sides=self.sides,
             preset=self.preset,
         )

@@ -14,10 +14,11 @@ from tickdeck.db.market.mids import mids
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import MAX_TIME_US, MIN_TIME_US, TickBatch
 from tickdeck.feeds.csv.fields import Column, Fields
+from tickdeck.feeds.csv.notations import NO_NUMBER
 from tickdeck.feeds.csv.numbers import read_decimals
 from tickdeck.feeds.csv.options import symbol_fault
 from tickdeck.feeds.csv.reading import Reading
-from tickdeck.feeds.csv.rows import NO_NUMBER, Row, side_of, whole_symbol
+from tickdeck.feeds.csv.rows import Row, side_of, whole_symbol
 from tickdeck.feeds.csv.times import read_fractions, read_times
 
 _MAX_TEXT: Final = 64
@@ -73,6 +74,7 @@ def read_columns(fields: Fields, reading: Reading) -> Columns:
     seq, fine = _seqs(column("seq"), rows)
     good &= fine
     numbers = {name: number(name) for name in ("price", "size", "bid", "ask")}
+    good &= not any(name in reading.marked and name in index for name in numbers)
     bid, fine = _quotes(numbers["bid"], rows, reading)
     good &= fine
     ask, fine = _quotes(numbers["ask"], rows, reading)
@@ -207,7 +209,12 @@ def _prices(
         quote_only = price.length == 0
         if size is not None and not reading.options.allow_negative and (value <= 0).any():
             # 0 for price and size beside a quote: there was no trade yet.
-            none = good & (value == 0) & ~(np.isnan(bid) & np.isnan(ask))
+            none = (
+                good
+                & (value == 0)
+                & ~(np.isnan(bid) & np.isnan(ask))
+                & (not reading.options.negative_symbols)
+            )
             amount, fine = read_decimals(size, reading.decimal).floats()
             quote_only |= none & ((fine & (amount == 0)) | (size.length == 0))
         good &= value > 0

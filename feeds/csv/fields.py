@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -123,12 +124,19 @@ def read_lines(file: str, blocks: Iterable[bytes]) -> Iterator[Lines | Reject | 
     cutter = _Cutter(file)
     try:
         for number, block in enumerate(blocks):
-            yield from cutter.add(block if number else block.removeprefix(_BOM))
+            yield from cutter.add(_without_marks(block, first=not number))
     except FileError as exc:
         yield from cutter.broken_off()
         yield exc
     else:
         yield from cutter.finish()
+
+
+def _without_marks(block: bytes, *, first: bool) -> bytes:
+    """`block` without byte order marks at its beginning and, where files were put behind each other, of its lines."""
+    while first and block.startswith(_BOM):
+        block = block.removeprefix(_BOM)
+    return block.replace(b"\n" + _BOM, b"\n") if b"\n" + _BOM in block else block
 
 
 class _Cutter:
@@ -260,7 +268,7 @@ class Column:
 def split_fields(lines: Lines, delimiter: str, columns: int) -> tuple[Fields, list[Reject]]:
     """The fields of those lines that have exactly `columns` of them, and a reject for each other line.
 
-    Fields may be quoted as RFC 4180 has it, but a quoted field ends on its own line.
+    Fields may be quoted as RFC 4180 has it; a row of several lines, as `join_open` makes them, has the number of its first.
     """
     rejects: list[Reject] = []
     data, start, end = lines.data, lines.start, lines.end
@@ -288,6 +296,71 @@ def split_fields(lines: Lines, delimiter: str, columns: int) -> tuple[Fields, li
     if b" " in data:
         _strip(codes, starts, ends)
     return Fields(lines, data, starts, ends), rejects
+
+
+MAX_QUOTED_LINES: Final = 100
+"""A quoted field that does not end within so many lines has a quote too many."""
+
+
+def hold_open(lines: Lines, delimiter: str) -> tuple[Lines, Lines | None]:
+    """`lines` without those at their end in which a quoted field may go on; and these."""
+    first = max(0, len(lines) - MAX_QUOTED_LINES)
+    if lines.data.find(b'"', int(lines.start[first]) if len(lines) else 0) < 0:
+        return lines, None
+    odd = [row for row in range(first, len(lines)) if lines.raw(row).count(b'"') % 2]
+    if not odd or not _is_open(lines.raw(odd[-1]), delimiter):
+        return lines, None
+    return lines.take(slice(odd[-1])), lines.take(slice(odd[-1], None))
+
+
+def put_before(held: Lines, lines: Lines) -> Lines:
+    """Both as one."""
+    kept = held.data[int(held.start[0]) : int(held.end[-1])] + b"\n"
+    shift = len(kept)
+    return Lines(
+        lines.file,
+        kept + lines.data,
+        np.concatenate([held.start - held.start[0], lines.start + shift]),
+        np.concatenate([held.end - held.start[0], lines.end + shift]),
+        np.concatenate([held.number, lines.number]),
+    )
+
+
+def join_open(lines: Lines, delimiter: str, columns: int) -> Lines:
+    """`lines`, each that has a quoted field of several lines joined with those to one of `columns` fields."""
+    if b'"' not in lines.data:
+        return lines
+    odd = [row for row in range(len(lines)) if lines.raw(row).count(b'"') % 2]
+    end, kept = lines.end.copy(), np.ones(len(lines), dtype=np.bool_)
+    done = -1
+    for first, last in pairwise(odd):
+        if first <= done or last - first > MAX_QUOTED_LINES or not _is_open(lines.raw(first), delimiter):
+            continue
+        whole = lines.data[int(lines.start[first]) : int(lines.end[last])].decode("latin-1")
+        try:
+            rows = list(
+                csv.reader([f"{line}\n" for line in whole.split("\n")], delimiter=delimiter, strict=True)
+            )
+        except csv.Error:
+            continue
+        if len(rows) == 1 and len(rows[0]) == columns:
+            end[first], done = lines.end[last], last
+            kept[first + 1 : last + 1] = False
+    return lines if kept.all() else Lines(lines.file, lines.data, lines.start, end, lines.number).take(kept)
+
+
+def _is_open(raw: bytes, delimiter: str) -> bool:
+    """Whether a line ends within a quoted field."""
+    try:
+        next(
+            csv.reader(
+                [raw.decode("latin-1")], delimiter=delimiter, strict=True, skipinitialspace=delimiter != " "
+            ),
+            None,
+        )
+    except csv.Error as exc:
+        return str(exc) == "unexpected end of data"
+    return False
 
 
 def fields_of(lines: Lines, rows: Sequence[Sequence[bytes]], columns: int) -> Fields:
@@ -337,8 +410,14 @@ def _unquoted(
             fields = line.split(delimiter)
         else:
             try:
+                # A row of several lines has its line ends within fields.
                 fields = next(
-                    csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=delimiter != " ")
+                    csv.reader(
+                        [line.replace("\n", " ")],
+                        delimiter=delimiter,
+                        strict=True,
+                        skipinitialspace=delimiter != " ",
+                    )
                 )
             except csv.Error as exc:
                 reason = f"has a quoted field that does not end as it should: {exc}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.feeds.csv.fields import Fields, Lines, fields_of
+from tickdeck.feeds.csv.options import plain
 from tickdeck.feeds.errors import FileError
 from tickdeck.feeds.rejects import Reject, shown
 
@@ -26,12 +27,29 @@ def json_columns(lines: Lines) -> tuple[str, ...]:
     Raises `FileError` where there is no object among the first lines.
     """
     names: dict[str, None] = {}
+    nested: set[str] = set()
     for row in range(min(_SAMPLE_LINES, len(lines))):
         found = _object(lines.raw(row))
         if isinstance(found, dict):
             names.update(dict.fromkeys(found))
+        nested.update(
+            {name for name, value in found.items() if isinstance(value, dict | list)}
+            if isinstance(found, dict)
+            else ()
+        )
     if not names:
         reason = "is JSON, but not an object a line: jq -c . writes it so"
+        raise FileError(lines.file, reason, line=int(lines.number[0]))
+    if nested and not {plain(name) for name in names if name not in nested} & {
+        "price",
+        "p",
+        "last",
+        "px",
+        "bid",
+        "b",
+    }:
+        name = next(each for each in names if each in nested)
+        reason = f"holds its values within {name}: `jq -c '.{name}' FILE | tickdeck load /dev/stdin …` takes them out"
         raise FileError(lines.file, reason, line=int(lines.number[0]))
     return tuple(names)
 
@@ -58,7 +76,13 @@ def split_json(lines: Lines, columns: tuple[str, ...]) -> tuple[Fields, list[Rej
 def _object(raw: bytes) -> dict[str, Any] | str:
     """The object in a line, or why there is none."""
     try:
-        found = json.loads(raw, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique)
+        found = json.loads(
+            raw.rstrip().removesuffix(b","),
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=_unique,
+        )
     except _NotFlatError as exc:
         return str(exc)
     except UnicodeDecodeError as exc:

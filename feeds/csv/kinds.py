@@ -113,13 +113,19 @@ def _foreign_by_looks(head: bytes) -> str | None:
         return "an HTML page, perhaps an error page that a download saved: download the data again"
     if text.startswith((b"<?xml", b"<error")):
         return f"an XML document: {_AS_CSV}"
-    if text[:1] == b"[" and text[1:].lstrip()[:1] in (
-        b"{",
-        b"[",
-        b'"',
-        b"]",
-        *(b"%d" % n for n in range(10)),
-    ):
+    return _json_array(text)
+
+
+def _json_array(text: bytes) -> str | None:
+    inside = text[1:].lstrip()[:1]
+    if text[:1] != b"[":
+        return None
+    if inside == b"[" or inside.isdigit():
+        return (
+            "JSON whose rows are arrays: `jq -r '@csv'` (where all are in one array: `jq -r '.[]|@csv'`) makes lines of them, "
+            "for --columns"
+        )
+    if inside in (b"{", b'"', b"]"):
         return "one JSON array: write one object a line, such as with jq -c '.[]'"
     return None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tickdeck.feeds.csv.fields import Lines
+from tickdeck.feeds.csv.notations import NO_NUMBER
 from tickdeck.feeds.csv.options import CsvOptions, plain
 from tickdeck.feeds.csv.presets import NO_PRESET, Preset, named, presets, recognised
 from tickdeck.feeds.csv.times import CLOCK_TEXT, DAY_FIRST, TIME_TEXT
@@ -68,6 +69,11 @@ _SNAPSHOT: Final = frozenset(
 """Columns of a ticker's snapshots, which repeat the last price; of a file without sizes."""
 _EITHER_SIZE: Final = (("amount",), ("volume", "vol", "v"))
 """One is the size and the other money, and which is which differs by market."""
+_EXECUTED: Final = frozenset(
+    {"filled", "filledqty", "filledquantity", "filledsize", "executed", "executedqty", "executedquantity", "cumqty",
+     "leavesqty", "remaining", "remainingqty", "origqty"}
+)  # fmt: skip
+"""How much of an order was traded, or is left: beside it a quantity is not that of a trade."""
 _NO_HEADER: Final = ("#", "sep=", '"sep=')
 """How a comment begins, and the line by which Excel is told the delimiter."""
 _CANDIDATES: Final = (",", ";", "\t", "|", " ")
@@ -149,6 +155,12 @@ def find_layout(file: str, lines: Lines, options: CsvOptions, names: tuple[str, 
             reason = f"has {len(names)} columns, the preset {preset.name} has {', '.join(preset.columns)}"
             raise FileError(file, reason, line=int(lines.number[0]))
         return _layout(file, delimiter, preset.columns[: len(names)], options, lines, preset, skip=0)
+    if len(names) == 1 and line.startswith('"') and len(_names(file, number, names[0], ",")) > 1:
+        reason = (
+            'each line is one quoted field: take the quotes around it off, as `sed \'s/^"//; s/"$//; s/""/"/g\' FILE | '
+            "tickdeck load /dev/stdin …` does"
+        )
+        raise FileError(file, reason, line=number)
     if len(names) == 1:
         told = f"the delimiter {delimiter!r} is not in" if options.delimiter else "cannot tell what separates"
         raise FileError(
@@ -273,13 +285,22 @@ def same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return [plain(name) or name for name in one] == [plain(name) or name for name in other]
 
 
-def is_header(cells: tuple[str, ...]) -> bool:
-    """Whether a line in the middle of a file holds names of columns: several that are known, and no value.
+def is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Whether a line in the middle of a file holds names of columns: several that are known or the file's own, and no value.
 
     Letters of symbols, exchanges and conditions are short names, too: a bad row of T at P with condition T is no header.
     """
-    known = {plain(cell) for cell in cells}.intersection(_KNOWN)
+    if len(cells) == len(names) == len(set(cells)) >= _SURELY_NAMES and all(map(_is_name, cells)):
+        return True  # of another language, perhaps
+    own = {plain(name) for name in names if len(name) > 1}
+    known = {plain(cell) for cell in cells}.intersection(_KNOWN | own)
     return len(known) >= _SURELY_NAMES and not any(map(_is_value, cells))
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell has nothing but words."""
+    bare = re.sub(r"[\s_.()/-]", "", cell)
+    return len(bare) > 1 and bare.isalpha() and cell not in NO_NUMBER
 
 
 def _is_value(cell: str) -> bool:
@@ -305,6 +326,7 @@ def _layout(
     line = int(lines.number[skip - 1]) if skip else None
     if not options.all_rows:
         _refuse_bars(file, names, titles=max(0, skip - 1), line=line)
+    _require_same_delimiter(file, lines, delimiter, names, skip)
     names = _with_unnamed(lines, delimiter, names, skip)
     index = _index(file, names, options, line)
     _require(file, index, names, options, line)
@@ -383,6 +405,15 @@ def _refuse_bars(file: str, names: tuple[str, ...], *, titles: int, line: int | 
 def _require_one_size(file: str, names: tuple[str, ...], chosen: int, line: int | None) -> None:
     """Raise `FileError` where two columns may be the size that differ in what they count."""
     keys = {plain(name): name for name in reversed(names)}
+    part = next((keys[each] for each in keys if each in _EXECUTED and keys[each] != names[chosen]), None)
+    if part is not None:
+        raise FileError(
+            file,
+            f"beside {names[chosen]} there is {part}, so that rows may be orders, of which that was traded: say "
+            "--map size=COLUMN, and --where which rows are trades",
+            line=line,
+            field="size",
+        )
     both = [next((keys[each] for each in group if each in keys), None) for group in _EITHER_SIZE]
     if None not in both and names[chosen] in both:
         raise FileError(
@@ -419,6 +450,22 @@ def _with_unnamed(lines: Lines, delimiter: str, names: tuple[str, ...], skip: in
     ):
         return (*names, "")
     return names
+
+
+def _require_same_delimiter(
+    file: str, lines: Lines, delimiter: str, names: tuple[str, ...], skip: int
+) -> None:
+    """Raise `FileError` where the first rows are separated by something else than the header."""
+    rows = [lines.raw(row) for row in range(skip, min(len(lines), skip + _MAX_TITLES))]
+    if not skip or not rows or len(names) < _SURELY_NAMES or any(delimiter.encode() in row for row in rows):
+        return
+    for other in _CANDIDATES[:-1]:
+        if all(row.count(other.encode()) == len(names) - 1 for row in rows):
+            reason = (
+                f"its rows are separated by {other!r}, its header by {delimiter!r}: make them the same, as "
+                f"`sed '{skip}s/{delimiter}/{other}/g' FILE | tickdeck load /dev/stdin …` does"
+            )
+            raise FileError(file, reason, line=int(lines.number[skip]))
 
 
 def _place(

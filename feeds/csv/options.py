@@ -23,6 +23,8 @@ TRADE_IDS: Final = frozenset(
      "fillid", "iddeal"}
 )  # fmt: skip
 """Columns whose numbers are of single trades, by the names that `plain` makes of theirs."""
+_MULTIPLES: Final = frozenset({"k", "m", "mm", "mn", "mio", "b", "bn", "%", "e"})
+"""What makes another number of one, and is no mere mark."""
 _DELIMITERS: Final = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " ",
 }  # fmt: skip
@@ -40,7 +42,8 @@ class CsvOptions:
     taken.  `all_rows`: take rows also where the file looks like one of bars, orders or quotes.  `price_scale`:
     prices are whole numbers of 10**-price_scale.  `decimal`: the decimal mark, None where it was not said.
     `sides`: what the texts of the side's column mean, in lower case, as `TickBatch.side`; empty: as they say.
-    `allow_negative`: prices of 0 and below are prices.  `preset`: the name of a known layout, "none" for none.
+    `allow_negative`: prices of 0 and below are prices; `negative_symbols`: of these symbols they are.  `unit_mark`: what
+    stands before or behind the numbers of a column, such as $.  `preset`: the name of a known layout, "none" for none.
     """
 
     columns: Mapping[str, str | None] = field(default_factory=dict)
@@ -57,6 +60,8 @@ class CsvOptions:
     price_scale: int | None = None
     decimal: str | None = None
     allow_negative: bool = False
+    negative_symbols: frozenset[str] = frozenset()
+    unit_mark: str | None = None
     sides: Mapping[str, int] = field(default_factory=dict)
     preset: str | None = None
 
@@ -86,6 +91,7 @@ def parse_options(
     price_scale: str | None = None,
     decimal: str | None = None,
     allow_negative: bool = False,
+    unit_mark: str | None = None,
     sides: str | None = None,
     preset: str | None = None,
 ) -> CsvOptions:
@@ -109,6 +115,7 @@ def parse_options(
         price_scale=_scale(price_scale),
         decimal=_decimal(decimal),
         allow_negative=allow_negative,
+        unit_mark=_unit_mark(unit_mark),
         sides=_sides(sides),
         preset=preset,
     )
@@ -129,6 +136,15 @@ def _sides(text: str | None) -> dict[str, int]:
     if text is not None and set(found.values()) != {BUY, SELL}:
         raise ConfigurationError(f"--sides {text!r} must say both: --sides buy=1,sell=2")
     return found
+
+
+def _unit_mark(text: str | None) -> str | None:
+    mark = None if text is None else text.strip()
+    if mark is not None and (not mark or re.search(r"[\d.,+\s-]", mark) or mark.lower() in _MULTIPLES):
+        raise ConfigurationError(
+            f"--unit-mark {text!r} is none: say what stands before or behind every number of a column, such as $, p or EUR"
+        )
+    return mark
 
 
 def plain(name: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tickdeck.db.market.types import DAY_US, TickBatch
+from tickdeck.db.market.types import DAY_US, TickBatch, from_us
 from tickdeck.feeds.base import NO_TICKS, FeedBatch, join
 from tickdeck.feeds.csv.bytes import ByteSource
 from tickdeck.feeds.csv.columns import Coded, Columns, Quotes, put_key, put_row, read_columns
@@ -22,6 +24,9 @@ from tickdeck.feeds.csv.fields import (
     LineOrigins,
     Lines,
     cut,
+    hold_open,
+    join_open,
+    put_before,
     read_lines,
     split_fields,
     split_long,
@@ -40,6 +45,9 @@ from tickdeck.feeds.rejects import Reject, shown
 
 BINARY_SAMPLE: Final = 1 << 16
 _HALF_DAY_US: Final = DAY_US // 2
+_HOUR_US: Final = DAY_US // 24
+_NOON: Final = 12
+_FEW_ROWS: Final = 8
 _DELIMITERS: Final = {"\t": "tab", " ": "space"}
 
 
@@ -114,6 +122,7 @@ class CsvReader:
         self._hours: DoubleHours | None = None
         self._held: tuple[FeedBatch, NDArray[np.bool_]] | None = None
         self._end: FileError | None = None
+        self._before_us: int | None = None  # the time of the last row
         self._clocks: dict[str, int] = {}  # the last time of each symbol, in a file of one date
         self._repairs = None if repairs is None else dict(repairs)
         self._repaired: list[int] = []  # lines of the block whose place is kept
@@ -162,7 +171,25 @@ class CsvReader:
             self._choice.finish()
 
     def _blocks(self) -> Iterator[tuple[Lines, Layout] | Reject | FileError]:
-        """The lines below the header with their layout."""
+        """The lines below the header with their layout; those of one row, in quotes, come together."""
+        held: tuple[Lines, Layout] | None = None
+        for item in self._pieces():
+            if not isinstance(item, tuple) or self.source.kind is not Kind.TEXT or self.source.columns:
+                if held is not None:
+                    yield held
+                held = None
+                yield item
+                continue
+            lines, layout = item
+            ready, opened = hold_open(lines if held is None else put_before(held[0], lines), layout.delimiter)
+            held = None if opened is None else (opened, layout)
+            if len(ready) or not len(lines):
+                yield ready, layout
+        if held is not None:
+            yield held
+
+    def _pieces(self) -> Iterator[tuple[Lines, Layout] | Reject | FileError]:
+        """The lines below the header as they are cut, with their layout."""
         layout: Layout | None = None
         for item in read_lines(self.file, self.source.blocks()):
             if isinstance(item, FileError):
@@ -198,6 +225,8 @@ class CsvReader:
         """The fields of those rows that are taken, and the rows that are refused."""
         lines, rejects = split_long(lines)
         lines, nul = _without_nul(lines)
+        if self.source.kind is Kind.TEXT and self.source.columns is None:
+            lines = join_open(lines, layout.delimiter, len(layout.names))
         if self.source.kind is Kind.JSON_LINES:
             fields, uneven = split_json(lines, layout.names)
         else:
@@ -257,6 +286,8 @@ class CsvReader:
             good = np.flatnonzero(columns.good)
             columns.ticks.seq[good] = self._fills.number(columns.ticks.take(good))
             facts.fills = self._fills.found
+        if reading.style.zone is not None and not reading.style.units and not reading.options.all_rows:
+            self._refuse_half_clock(columns, fields, facts)
         if reading.style.date is not None:
             self._end_at_midnight(columns, fields.lines, facts)
         if self._repairs is not None:
@@ -280,6 +311,8 @@ class CsvReader:
         steps = clocks.groupby(every).diff().to_numpy()[len(symbols) :]
         known = clocks.groupby(every).shift().to_numpy()[len(symbols) :] >= 0
         over = known & ((steps > _HALF_DAY_US) if facts.newest_first else (steps < -_HALF_DAY_US))
+        if facts.newest_first and len(rows) < _FEW_ROWS:
+            over |= known & (steps < -_HALF_DAY_US)  # too few to know which way they run
         self._clocks.update(zip(symbols, clocks.groupby(every).last().astype(np.int64), strict=True))
         if not over.any():
             return
@@ -291,6 +324,37 @@ class CsvReader:
             "what comes below is not read; put each day into a file of its own",
             line=int(lines.number[row]),
         )
+
+    def _refuse_half_clock(self, columns: Columns, fields: Fields, facts: FileFacts) -> None:
+        """Raise `FileError` where a clock goes on from 12:59 to 1:00 on one day: it has lost its AM and PM."""
+        rows = np.flatnonzero(columns.keyed)
+        if not len(rows):
+            return
+        times = columns.ticks.time_us[rows]
+        steps = np.diff(times, prepend=times[0] if self._before_us is None else self._before_us)
+        self._before_us = int(times[-1])
+        back = steps if facts.newest_first else -steps
+        at = facts.reading.layout.index["time"]
+        zone = ZoneInfo(facts.reading.style.zone or "UTC")
+        found = np.flatnonzero((back > _HALF_DAY_US - 2 * _HOUR_US) & (back <= _HALF_DAY_US))
+        hours = np.unique(times // _HOUR_US * _HOUR_US) if len(found) else times[:0]
+        if any(not 1 <= from_us(int(each)).astimezone(zone).hour <= _NOON for each in hours):
+            return
+        for place in found.tolist():
+            here = from_us(int(times[place])).astimezone(zone)
+            there = from_us(int(times[place] - steps[place])).astimezone(zone)
+            one, twelve = (there, here) if facts.newest_first else (here, there)
+            if (one.hour, twelve.hour, one.date()) != (1, _NOON, twelve.date()):
+                continue
+            text = fields.text(at, int(rows[place])).decode("utf-8", "replace")
+            if not re.search(r"[AP]\.?M", text, re.IGNORECASE):
+                raise FileError(
+                    self.file,
+                    f"{text!r} follows on {there:%H:%M} of the same day, and no hour is above 12, as where AM and PM were "
+                    "lost: load it with them, or with hours to 24 (--all-rows: the times are right as they are)",
+                    line=int(fields.lines.number[int(rows[place])]),
+                    field=facts.layout.names[at],
+                )
 
     def _read_one_by_one(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
         """Read the rows that are not good yet; returns those that are none."""
@@ -493,7 +557,7 @@ class CsvReader:
             cells = next(csv.reader([raw], delimiter=layout.delimiter), [])
         except csv.Error:
             return False
-        return is_header(tuple(cells))
+        return is_header(tuple(cells), layout.names)
 
     def _end_at(self, line: int, raw: str) -> None:
         self._end = FileError(

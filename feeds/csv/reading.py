@@ -7,16 +7,19 @@ import re
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from tickdeck.db.market.types import BUY, SELL
+from tickdeck.db.market.buckets import is_known_zone
+from tickdeck.db.market.types import BUY, DAY_US, EPOCH, SELL
 from tickdeck.feeds.csv.fields import Fields
 from tickdeck.feeds.csv.layout import Layout
+from tickdeck.feeds.csv.notations import UNDEFINED_PRICE, without_mark
 from tickdeck.feeds.csv.numbers import read_decimals
 from tickdeck.feeds.csv.options import TRADE_IDS, CsvOptions, plain, quoted
 from tickdeck.feeds.csv.times import (
@@ -24,9 +27,11 @@ from tickdeck.feeds.csv.times import (
     DATE_TEXT,
     DAY_FIRST,
     EARLIEST_GUESS_US,
+    HOUR_LOST,
     TIME_TEXT,
     UNIT_EXPONENT,
     UNIT_NAMES,
+    TimeError,
     TimeFormat,
     TimeStyle,
     TimeUnit,
@@ -34,7 +39,9 @@ from tickdeck.feeds.csv.times import (
     foreign,
     is_naive,
     match_time,
+    named_zone,
     plausible_unit,
+    read_time,
     time_format,
     tomorrow_us,
 )
@@ -45,6 +52,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+\.?\d*(e[+-]?\d{1,2})?", re.ASCII | re.IGN
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),(\d{1,2}|\d{4,})", re.ASCII)
 """A comma that can only be a decimal mark."""
 _DECIMAL_POINT: Final = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.(\d{1,2}|\d{4,})", re.ASCII)
+_GROUPED_BY_POINTS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _FILE_DATE: Final = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)", re.ASCII)
 _UTC_NAME: Final = re.compile(
     r"(?<![a-z])(?:utc|gmt)(?![a-z]|\s*[+-]\d)|\[g\]|(?:utc|gmt)(?:date)?time|time(?:stamp)?(?:utc|gmt)\b",
@@ -64,6 +72,13 @@ _TOTAL: Final = re.compile(
 _MINOR: Final = re.compile(r"cents?\b|pence|paise|_x?10{2,}\b|1?e-\d+\b|_e-?\d+\b", re.IGNORECASE)
 """In the name of a column of prices: not of the currency itself."""
 _FIXED_WIDTH: Final = 5
+_OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
+"""What `tickdeck export` writes: its seq is that of the ticks, whatever it is."""
+_HUGE: Final = 1_000_000_000
+_TICK: Final = 100_000
+"""What prices of 1e-9 are multiples of, as none has more than four decimals."""
+_PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_POWERS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 _SURELY_TOTAL: Final = 12
 _MUCH: Final = 2
 _LATER_DATES: Final = frozenset(
@@ -73,9 +88,39 @@ _SHORT_YEAR: Final = re.compile(
     r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{3}|\d{6})?", re.ASCII
 )
 """Digits of a date and time whose year has two."""
+_SHORT_CLOCK: Final = re.compile(r"([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{3})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,30}(\.0*)?", re.ASCII)
 _WIDEST_SEQ: Final = 1 << 63
 _MONTHS: Final = 12
+_CENTURY: Final = 69
+"""Years of two digits below are of this century, as strptime has it."""
+_CLOCK_BEHIND: Final = re.compile(
+    r"(?P<gap>[ T,_]+)\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<fraction>[.,:]\d+)?(?P<half> ?[AP]M)?",
+    re.ASCII | re.IGNORECASE,
+)
+_ZONE_COLUMNS: Final = frozenset(
+    {
+        "timezone",
+        "tz",
+        "zone",
+        "timezonename",
+        "tzname",
+        "gmtoffset",
+        "utcoffset",
+        "tzoffset",
+        "timezoneoffset",
+    }
+)
+"""Columns that say of what zone a time is, by the names that `plain` makes of theirs."""
+_ZONE_IN_NAME: Final = re.compile(r"[(\[_ ]([A-Z]{2,4}|[A-Z][a-z]+(?:/[A-Z][A-Za-z_]+)?)[)\]]?$")
+_HOURS: Final = re.compile(
+    r"(?:UTC|GMT)?\s?(?P<sign>[+-]?)(?P<hours>\d{1,2}(?:\.\d+)?)(?::?(?P<minutes>\d{2}))?", re.ASCII
+)
+_NAMED_ZONES: Final = frozenset(
+    {"EST", "EDT", "ET", "CST", "CDT", "CT", "MST", "MDT", "MT", "PST", "PDT", "PT", "BST", "CET", "CEST", "EET", "EEST",
+     "MSK", "IST", "JST", "KST", "HKT", "SGT", "AEST", "AEDT", "WIB", "New", "London", "Chicago", "Frankfurt", "Tokyo"}
+)  # fmt: skip
+"""Zones that the names of columns have, none of which is UTC all year."""
 _ZONE_ROWS: Final = 100
 _FEW_ROWS: Final = 4
 _CLOCK_DIGITS: Final = (6, 9, 12, 15)
@@ -91,6 +136,12 @@ _BUYER_WAITED: Final[Mapping[str, int]] = {
     **dict.fromkeys(("false", "f", "0"), BUY),
     **dict.fromkeys(("true", "t", "1"), SELL),
 }
+_WAITED: Final[Mapping[str, int]] = {text: -side for text, side in SIDE_TEXTS.items()}
+_TURNED: Final[Mapping[str, Mapping[str, int]]] = {
+    "isbuyermaker": _BUYER_WAITED, "buyermaker": _BUYER_WAITED, "makerside": _WAITED, "restingside": _WAITED,
+    "passiveside": _WAITED,
+}  # fmt: skip
+"""Columns that say the side of the order that waited."""
 _DAY_S: Final = 86_400
 
 
@@ -99,7 +150,8 @@ class Reading:
     """How the rows of one file are read.
 
     `symbol`: of every row.  `symbol_blanks`: what stands for a blank in one.  `price_scale`: prices are divided by
-    10**price_scale.  `decimal`: the decimal mark.  `signed_sizes`: a size below zero is a sale.  `sides`: what the texts of
+    10**price_scale.  `decimal`: the decimal mark.  `marked`: the fields whose numbers have the mark
+    of a unit (`--unit-mark`).  `signed_sizes`: a size below zero is a sale.  `sides`: what the texts of
     the side's column (in lower case) say of it.
     `occurrence`: a row's seq is its place among the rows of equal symbol and time.
     `fills`: seq numbers messages, of which one may hold several trades.  `assumed` says what was
@@ -112,6 +164,7 @@ class Reading:
     symbol_blanks: str | None = None
     price_scale: int = 0
     decimal: str = "."
+    marked: frozenset[str] = frozenset()
     signed_sizes: bool = False
     sides: Mapping[str, int] = dataclasses.field(default_factory=lambda: SIDE_TEXTS)
     occurrence: bool = True
@@ -156,6 +209,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
         symbol_blanks=None if preset is None else preset.symbol_blanks,
         price_scale=scale,
         decimal=decimal,
+        marked=_marked(file, fields, layout),
         signed_sizes="side" in index and index["side"] == index.get("size"),
         sides=_sides(fields, layout, assumed),
         occurrence="seq" not in index,
@@ -176,8 +230,8 @@ def _find_scale(
         and _whole_prices(fields, layout)
     ):
         scale = preset.fixed_point
-    if scale is None and "price" in layout.index:
-        _refuse_scaled(file, fields, layout)
+    if scale is None and "price" in layout.index and not given.all_rows:
+        _refuse_scaled(file, fields, layout, decimal)
     pointed = _pointed(fields, layout, decimal) if scale else None
     if pointed is not None and given.price_scale is not None:
         text, name, line = pointed
@@ -189,7 +243,7 @@ def _find_scale(
     return scale or 0, [f"prices are whole numbers of 1e-{scale}"] if told else []
 
 
-def _refuse_scaled(file: str, fields: Fields, layout: Layout) -> None:
+def _refuse_scaled(file: str, fields: Fields, layout: Layout, decimal: str) -> None:
     """Raise `FileError` where prices are of another unit by their column's name, or digits with a point that is implied."""
     name, texts = (
         layout.names[layout.index["price"]],
@@ -202,6 +256,15 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout) -> None:
             "they are written as they are"
         )
         raise FileError(file, reason, line=layout.header_line or None, field=name)
+    whole = [int(text) for text in texts if text.isdigit() and int(text) != UNDEFINED_PRICE]
+    if whole and all(map(str.isdigit, texts)) and all(each >= _HUGE and not each % _TICK for each in whole):
+        reason = (
+            f"{texts[0]} and the others have {len(texts[0])} digits and no point: say --price-scale, such as 1000000000 where "
+            "9 of them are decimals, or 1 where none are"
+        )
+        raise FileError(file, reason, field=name)
+    if decimal == ".":
+        _refuse_two_units(file, fields, layout)
     digits = len({len(each) for each in texts}) == 1 and all(map(str.isdigit, texts))
     if digits and len(texts[0]) >= _FIXED_WIDTH and any(each[0] == "0" for each in texts):
         reason = (
@@ -209,6 +272,32 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout) -> None:
             "where none are"
         )
         raise FileError(file, reason, field=name)
+
+
+def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
+    """Raise `FileError` where a symbol's prices with a point and those without differ by a power of ten: cents among dollars."""
+    texts = _sample(fields, layout, "price")
+    symbols = _sample(fields, layout, "symbol") if "symbol" in layout.index else [""] * len(texts)
+    of: dict[str, tuple[list[float], list[float]]] = {}
+    for text, symbol in zip(texts, symbols, strict=True):
+        if _PLAIN.fullmatch(text):
+            with_point, without = of.setdefault(symbol, ([], []))
+            (with_point if "." in text else without).append(float(text))
+    for symbol, (with_point, without) in of.items():
+        if not with_point or not without or min(with_point) <= 0 or min(without) <= _MUCH * max(with_point):
+            continue
+        if max(with_point) > _MUCH * min(with_point) or max(without) > _MUCH * min(without):
+            continue
+        times = statistics.median_low(without) / statistics.median_low(with_point)
+        if any(0.8 * power <= times <= 1.25 * power for power in _POWERS):
+            row = next(at for at, text in enumerate(texts) if symbols[at] == symbol and text.isdigit())
+            raise FileError(
+                file,
+                f"{texts[row]} is {times:,.0f} times what other prices of {symbol or 'it'} are, which have a point: it may "
+                "be of another unit, such as cents (--all-rows takes all as they are written)",
+                line=int(fields.lines.number[row]),
+                field=layout.names[layout.index["price"]],
+            )
 
 
 def _with_numbers(fields: Fields, layout: Layout) -> tuple[Layout, list[str]]:
@@ -222,7 +311,7 @@ def _with_numbers(fields: Fields, layout: Layout) -> tuple[Layout, list[str]]:
         return layout.without("seq"), [f"{name} is empty and numbers no trades"]
     if not _are_numbers(texts):
         return layout.without("seq"), [f"{name} is no number and gives no order"]
-    if not _are_different(texts):
+    if layout.names[: len(_OWN)] != _OWN and not _are_different(texts):
         return layout.without("seq"), [f"{name} is the same for many rows and numbers no trades"]
     return layout, []
 
@@ -265,14 +354,15 @@ def _sides(fields: Fields, layout: Layout, assumed: list[str]) -> Mapping[str, i
             **{text.lower(): SELL for text in preset.side.sell},
         }
     name = layout.names[layout.index["side"]] if "side" in layout.index else ""
-    if plain(name) in {"isbuyermaker", "buyermaker"}:
-        return _BUYER_WAITED
+    if plain(name) in _TURNED:
+        return _TURNED[plain(name)]
     if not name or layout.index["side"] == layout.index.get("size"):
         return SIDE_TEXTS
     texts = set(_sample(fields, layout, "side"))
     if texts & {"-1", "-1.0"} and texts <= {*_SIGNS, "0", "0.0", ""}:
         return _SIGNS
-    if unknown := sorted(text for text in texts if text.isdigit()):
+    known = any(text.lower() in SIDE_TEXTS for text in texts)
+    if unknown := sorted(text for text in texts if text and (text.isdigit() or not known))[:6]:
         assumed.append(
             f"the side is not known: {name} has {', '.join(unknown)} (say which is which: --sides buy=…,sell=…)"
         )
@@ -301,6 +391,8 @@ def described(reading: Reading, *, newest_first: bool, marks: int | None = None)
         yield f"times in {written}{zone}"
     if reading.decimal == ",":
         yield "decimal comma"
+    if reading.marked:
+        yield f"unit mark {layout.options.unit_mark} of {', '.join(sorted(reading.marked))}"
     if reading.occurrence:
         counted = ", counted from the file's end" if newest_first else ""
         yield f"seq counts the rows of equal symbol and time{counted}"
@@ -328,7 +420,8 @@ def _decimal(file: str, fields: Fields, layout: Layout) -> str:
         for row, text in enumerate(
             _sample(fields, layout, field, len(fields) if layout.delimiter != "," else _SAMPLE_ROWS)
         ):
-            if wrong.fullmatch(text):
+            bare = None if layout.options.unit_mark is None else without_mark(text, layout.options.unit_mark)
+            if wrong.fullmatch(text if bare is None else bare):
                 advice = (
                     "say --decimal comma"
                     if stated is None
@@ -340,7 +433,43 @@ def _decimal(file: str, fields: Fields, layout: Layout) -> str:
                     line=int(fields.lines.number[row]),
                     field=layout.names[layout.index[field]],
                 )
+    if stated is None and layout.delimiter == ";" and layout.preset is None:
+        _refuse_either_point(file, fields, layout)
     return mark
+
+
+def _refuse_either_point(file: str, fields: Fields, layout: Layout) -> None:
+    """Raise `FileError` where every point may be one between thousands: `;` separates where the comma is decimal."""
+    pointed: tuple[str, str, int] | None = None
+    for field in ("price", "size", "bid", "ask"):
+        if field not in layout.index:
+            continue
+        for row, text in enumerate(_sample(fields, layout, field)):
+            if "." not in text or not text.strip("0."):
+                continue
+            if not _GROUPED_BY_POINTS.fullmatch(text):
+                return
+            pointed = pointed or (text, layout.names[layout.index[field]], int(fields.lines.number[row]))
+    if pointed is not None:
+        text, name, line = pointed
+        reason = f"{text!r} may have a decimal point or one between thousands, as all others: say --decimal point or comma"
+        raise FileError(file, reason, line=line, field=name)
+
+
+def _marked(file: str, fields: Fields, layout: Layout) -> frozenset[str]:
+    """The fields whose first numbers have the mark of --unit-mark; raises `FileError` where none has."""
+    mark = layout.options.unit_mark
+    if mark is None:
+        return frozenset()
+    found = {
+        field
+        for field in ("price", "size", "bid", "ask")
+        if field in layout.index
+        and any(without_mark(text.strip(), mark) is not None for text in _sample(fields, layout, field))
+    }
+    if not found:
+        raise FileError(file, f"--unit-mark {mark!r}: no price and no size has it: leave it out")
+    return frozenset(found)
 
 
 def _name(mark: str) -> str:
@@ -420,7 +549,51 @@ class _Times:
             self._require_zone(layout, style)
         if self.given.date is not None and style.date is None:
             raise self.fault("the times have a date of their own: leave --date out", 0)
+        if (
+            style.zone is not None
+            and not self.options.all_rows
+            and not (style.units and not style.since_midnight)
+        ):
+            self._refuse_other_zones(layout, style, style.zone)
         return layout, style, self.assumed
+
+    def _refuse_other_zones(self, layout: Layout, style: TimeStyle, zone: str) -> None:
+        """Raise `FileError` where the name of the column, or a column beside it, says another zone than `zone`."""
+        name = layout.names[layout.index["time"]]
+        if (
+            zone in _UTC_ZONES
+            and (said := _ZONE_IN_NAME.search(name)) is not None
+            and said[1] in _NAMED_ZONES
+        ):
+            raise self.fault(
+                f"is in {said[1]} by its name, not in UTC: say --time-zone with the zone that it is"
+            )
+        used = {*layout.index.values()}
+        beside = [
+            at for at, each in enumerate(layout.names) if at not in used and plain(each) in _ZONE_COLUMNS
+        ]
+        for at in beside:
+            for row in range(0, len(self.texts), max(1, len(self.texts) // _ZONE_ROWS)):
+                told = self.fields.text(at, row).decode("utf-8", "replace")
+                time_us = self._in_zone(layout, style, row) if told else None
+                if time_us is not None and not _is_zone(told, zone, time_us):
+                    raise self.fault(
+                        f"{self.texts[row]!r} is not in {zone} by the column {layout.names[at]}, which has {told}: say "
+                        "--time-zone with the zone that it is (--all-rows: as if the column were not there)",
+                        row,
+                    )
+
+    def _in_zone(self, layout: Layout, style: TimeStyle, row: int) -> int | None:
+        """A time in µs that states no zone; None where it does, or is none."""
+        day = self.days[row] if self.days is not None and "date" in layout.index else ""
+        try:
+            time_us = read_time(self.texts[row], day, style, fold=0)
+        except TimeError:
+            return None
+        if style.since_midnight:
+            return time_us
+        match = match_time(self.texts[row], style, style.with_date(day))
+        return time_us if match is not None and is_naive(match) else None
 
     def _with_fraction(self, layout: Layout, style: TimeStyle) -> tuple[Layout, TimeStyle]:
         """Whether a column beside whole seconds has the parts of them."""
@@ -628,7 +801,9 @@ class _Times:
                 f"{shown} may be the digits of a clock or a number since midnight: the first needs --time-format, the "
                 "second --time-unit, and a date (--date) where there is none"
             )
-        return f"{shown} is no time since 1970 in any unit, from 1990 to tomorrow"
+        return (
+            _short_clock(heads, shown) or f"{shown} is no time since 1970 in any unit, from 1990 to tomorrow"
+        )
 
     def _texts(self, filled: list[str], dates: int) -> tuple[Layout, TimeStyle]:
         style = self._base()
@@ -638,6 +813,8 @@ class _Times:
             raise self.fault(f"{filled[0]!r} is no number: leave --time-unit out", 0)
         if whole >= clocks and whole:
             self._require_clock(filled)
+            self._require_one_notation(filled)
+            self._require_known_zones(filled)
             layout = self.layout.without("date") if self.days is not None else self.layout
             return layout, style
         if clocks:
@@ -648,7 +825,7 @@ class _Times:
         last = [text for text in filled if DAY_FIRST.fullmatch(text)]
         if last:
             raise self.fault(_year_last(last), 0)
-        raise self.fault(f"{filled[0]!r} is no ISO 8601 time: say --time-format", 0)
+        raise self.fault(_no_time(filled[0]), 0)
 
     def _require_clock(self, filled: list[str]) -> None:
         """Raise `FileError` where times are dates alone."""
@@ -659,8 +836,44 @@ class _Times:
                 0,
             )
 
+    def _require_one_notation(self, texts: list[str]) -> None:
+        """Raise `FileError` where dates are as a spreadsheet leaves them that took days for months where it could.
+
+        It makes dates of those that it can read its own way, which have their days and months swapped then, and leaves the
+        others as they were: with a number above 12.
+        """
+        last = [match for text in texts if (match := DAY_FIRST.fullmatch(text)) is not None]
+        if not last or any(max(int(match[1]), int(match[3])) <= _MONTHS for match in last):
+            return
+        read = [match for text in texts if (match := match_time(text, self._base())) is not None]
+        days = [int(match["day"] or match["day2"] or 99) for match in read if "day2" in match.re.groupindex]
+        if days and max(days) <= _MONTHS:
+            raise self.fault(
+                f"beside dates such as {read[0].string!r} there are such as {last[0].string!r}, as where a spreadsheet took "
+                "days for months: the first may have them swapped, load the file as it was before"
+            )
+
+    def _require_known_zones(self, texts: list[str]) -> None:
+        """Raise `FileError` where the names of zones behind the times are known to nobody."""
+        unknown = [
+            match
+            for text in texts
+            if (match := match_time(text, self._base())) is not None
+            and match.groupdict().get("zone_name")
+            and named_zone(match["zone_name"]) is None
+        ]
+        if 2 * len(unknown) > len(texts):
+            name = unknown[0]["zone_name"]
+            raise self.fault(
+                f"{unknown[0].string!r} names the zone {name}, which could be several: say how it is written, with {name} "
+                f"in the format, and the zone that it is (such as --time-format '%Y-%m-%d %H:%M:%S {name}' --time-zone …)",
+                0,
+            )
+
     def _check_days(self) -> None:
         days = [day for day in self.days or () if day]
+        if any(DATE_TEXT.fullmatch(day) for day in days):
+            self._require_one_notation(days)
         if not days or any(DATE_TEXT.fullmatch(day) for day in days):
             return
         last = [day for day in days if DAY_FIRST.fullmatch(day)]
@@ -705,12 +918,58 @@ class _Times:
             )
 
 
+def _is_zone(told: str, zone: str, time_us: int) -> bool:
+    """Whether `told`, a name or hours from UTC, may be what `zone` has at an instant."""
+    there = (EPOCH + timedelta(microseconds=time_us)).astimezone(ZoneInfo(zone))
+    away = there.utcoffset() or timedelta()
+    if (hours := _HOURS.fullmatch(told)) is not None:
+        offset = timedelta(hours=float(hours["hours"]), minutes=int(hours["minutes"] or 0))
+        return abs(away) == offset and (not offset or (away < timedelta()) == (hours["sign"] == "-"))
+    if told in {zone, there.tzname()}:
+        return True
+    named = named_zone(told)
+    if isinstance(named, int):
+        return away == timedelta(minutes=named)
+    return is_known_zone(told) and there.astimezone(ZoneInfo(told)).utcoffset() == away
+
+
+def _no_time(text: str) -> str:
+    """Why a text is no time, and what helps."""
+    if HOUR_LOST.fullmatch(text):
+        return (
+            f"{text!r} has lost its hour, as a spreadsheet shows it (mm:ss): have the column shown as a date and time "
+            "before it is saved"
+        )
+    if text.startswith('="'):
+        return (
+            f'{text!r} is written as a formula for a spreadsheet: `sed -E \'s/="([^"]*)"/\\1/g\' FILE | tickdeck load '
+            "/dev/stdin …` takes that off"
+        )
+    if text[:1] == text[-1:] == "'" and len(text) > 1:
+        return f"{text!r} is in single quotes, which stay parts of a field: have it written without, or in double quotes"
+    return f"{text!r} is no ISO 8601 time: say --time-format"
+
+
+def _short_clock(heads: list[str], shown: str) -> str | None:
+    """What helps where numbers are the digits of a clock without their first zero."""
+    lengths = {*map(len, heads)}
+    for digits, advice in (
+        (6, "say --time-format %H%M%S"),
+        (9, "with milliseconds: write all 9 digits, and say --time-format %H%M%S%f"),
+    ):
+        if {digits - 1} <= lengths <= {digits - 1, digits} and all(
+            _SHORT_CLOCK.fullmatch(head.zfill(digits)) for head in heads
+        ):
+            return f"{shown} may be the digits of a clock without their first zero: {advice}"
+    return None
+
+
 def _rounded(values: list[float]) -> str | None:
     """Why numbers are no times where they have gone through floats of 32 bits, which lie minutes apart."""
     different = set(values)
     for step in (128.0, 131_072.0, 134_217_728.0, 137_438_953_472.0):
         low, high = (2.0**23 * step, 2.0**24 * step)
-        if len(different) > 2 and all(low <= each < high and each % step == 0 for each in different):
+        if len(different) > 1 and all(low <= each < high and each % step == 0 for each in different):
             return "and the others look like numbers that were kept as floats of 32 bits, which are minutes apart"
     return None
 
@@ -743,26 +1002,46 @@ def _date_in(name: str) -> date | None:
 
 
 def _year_last(texts: list[str]) -> str:
-    """Why dates with their year last are refused, with the format where the numbers prove it."""
+    """Why dates with their year last, or of two digits, are refused, with the formats that they can be of."""
     parts = [match for text in texts if (match := DAY_FIRST.fullmatch(text)) is not None]
-    first = max(int(match[1]) for match in parts)
-    second = max(int(match[3]) for match in parts)
-    mark = parts[0][2]
-    year = "%Y" if len(parts[0][4]) == 4 else "%y"
-    shown = parts[0][0]
-    if first > 12 >= second:
-        order = ("%d", "%m", year)
-    elif second > 12 >= first:
-        order = ("%m", "%d", year)
-    else:
+    shown, mark = parts[0][0], parts[0][2]
+    clock = _clock_format(shown[parts[0].end(4) :])
+    short = any(len(match[4]) == len("24") for match in parts)
+    orders = (("%d", "%m", "%y"), ("%m", "%d", "%y"), ("%y", "%m", "%d")) if short else (
+        ("%d", "%m", "%Y"), ("%m", "%d", "%Y"),
+    )  # fmt: skip
+    fitting = [order for order in orders if all(_are_date(order, match.group(1, 3, 4)) for match in parts)]
+    if len(fitting) == 1:
+        where = "its year of two digits" if short else "its year last"
+        return f"{shown!r} has {where}: say --time-format '{mark.join(fitting[0])}{clock}'"
+    if not short:
         return (
             f"{shown!r} may have the day or the month first: say which with --time-format, where %d is the day and "
             "%m the month"
         )
-    clock = ""
-    rest = shown[parts[0].end(4) :]
-    if rest:
-        seconds = rest.count(":") == 2
-        fraction = ".%f" if "." in rest else ""
-        clock = f"{rest[0]}%H:%M{':%S' if seconds else ''}{fraction}"
-    return f"{shown!r} has its year last: say --time-format '{mark.join(order)}{clock}'"
+    could = " or ".join(f"'{mark.join(order)}{clock}'" for order in fitting)
+    return f"{shown!r} may have the day, the month or a year of two digits first: say --time-format" + (
+        f" {could}" if could else ", where %y is the year, %m the month and %d the day"
+    )
+
+
+def _are_date(order: tuple[str, ...], texts: tuple[str, ...]) -> bool:
+    """Whether numbers in this order are a date, from 1990 to tomorrow."""
+    found = dict(zip(order, map(int, texts), strict=True))
+    year = found.get("%Y", 1900 + found.get("%y", 0) + 100 * (found.get("%y", 0) < _CENTURY))
+    try:
+        each = date(year, found["%m"], found["%d"])
+    except ValueError:
+        return False
+    return EARLIEST_GUESS_US <= (each - EPOCH.date()).days * DAY_US <= tomorrow_us()
+
+
+def _clock_format(rest: str) -> str:
+    """What strptime calls the time of day that follows a date, with what stands between."""
+    match = _CLOCK_BEHIND.fullmatch(rest)
+    if match is None:
+        return ""
+    gap, seconds, fraction, half = match.group("gap", "seconds", "fraction", "half")
+    hour = "%I" if half else "%H"
+    end = "" if not half else f"{' ' if half[0] == ' ' else ''}%p"
+    return f"{gap}{hour}:%M{':%S' if seconds else ''}{fraction[0] + '%f' if fraction else ''}{end}"

@@ -18,6 +18,7 @@ from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.mids import mids
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import BUY, SELL
+from tickdeck.feeds.csv.notations import NO_NUMBER, UNDEFINED_PRICE, what_helps, without_mark
 from tickdeck.feeds.csv.options import symbol_fault
 from tickdeck.feeds.csv.times import TimeError, cut_short, read_fraction, read_time
 
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
     from tickdeck.feeds.csv.reading import Reading
 
 _WIDEST_SEQ: Final = 1 << 63
-UNDEFINED_PRICE: Final = (1 << 63) - 1
-"""What Databento and others write for no price: the largest number of 64 bits."""
-NO_NUMBER: Final = frozenset(
-    {"NULL", "null", "Null", "\\N", "nan", "NaN", "NAN", "None", "NA", "N/A", "#N/A", "0n", "0N"}
-)
-"""What stands for nothing in columns of numbers, by the tools that write files."""
 _BLANKS: Final = " \u00a0\u202f'\u2019"
+_MINUS: Final = str.maketrans("\u2212", "-")
+"""The minus of typography, which is no hyphen."""
 _GROUP: Final = r"[+-]?[1-9]\d{0,2}(?:[%s]\d{3})+(?:[%s]\d*)?"
 _GROUPED_BY_POINT: Final = re.compile(_GROUP % (f".{_BLANKS}", ","), re.ASCII)
-_GROUPED_BY_COMMA: Final = re.compile(_GROUP % (f",{_BLANKS}", "."), re.ASCII)
+_GROUPED_BY_COMMA: Final = re.compile(
+    rf"{_GROUP % (f',{_BLANKS}', '.')}|[+-]?[1-9]\d?(?:,\d{{2}})*,\d{{3}}(?:\.\d*)?",
+    re.ASCII,  # 12,34,567 in India
+)
 _GROUPED_BY_BLANK: Final = re.compile(_GROUP % (_BLANKS, "."), re.ASCII)
 _GROUP_MARKS: Final = str.maketrans("", "", f".,{_BLANKS}")
+_WIDE_BLANKS: Final = "\u00a0\u202f\u2007\u2009\u3000"
 _PRICES: Final = frozenset({"price", "bid", "ask"})
 _COMMA_NUMBER: Final = re.compile(r"[+-]?(\d+,?\d*|,\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
@@ -77,14 +78,15 @@ def read_row(fields: Mapping[str, bytes], reading: Reading, *, fold: int | None 
     """
     time_us, symbol = read_key(fields, reading, fold=fold)
     seq = _seq(text_of(fields, "seq")) if "seq" in fields else 0
-    bid, ask = _quote(fields, "bid", reading), _quote(fields, "ask", reading)
+    negative = allows_negative(symbol, reading)
+    bid, ask = (_quote(fields, name, reading, negative=negative) for name in ("bid", "ask"))
     price = text_of(fields, "price")
     size = text_of(fields, "size")
     sides = ("bid", "ask") if "bid" in fields and "ask" in fields else ()
     quoted = [name for name in sides if _there(text_of(fields, name))]
-    if not quoted or (_there(price) and not _is_quote_only(price, size, (bid, ask), reading)):
+    if not quoted or (_there(price) and not _is_quote_only(price, size, (bid, ask), negative=negative)):
         value = _price("price", price, reading)
-        if value <= 0 and not reading.options.allow_negative:
+        if value <= 0 and not negative:
             raise FieldError("price", f"{price} is not above zero")
     else:
         for field in quoted:
@@ -115,9 +117,14 @@ def _there(text: str) -> bool:
     return bool(text) and text not in NO_NUMBER
 
 
-def _is_quote_only(price: str, size: str, quote: tuple[float, float], reading: Reading) -> bool:
+def allows_negative(symbol: str, reading: Reading) -> bool:
+    """Whether prices of 0 and below are prices of `symbol`."""
+    return reading.options.allow_negative or symbol in reading.options.negative_symbols
+
+
+def _is_quote_only(price: str, size: str, quote: tuple[float, float], *, negative: bool) -> bool:
     """Whether a row with a quote has 0 for its last trade, as where there was none."""
-    if reading.options.allow_negative or all(map(math.isnan, quote)):
+    if negative or all(map(math.isnan, quote)):
         return False
     return _is_zero(price) and (not _there(size) or _is_zero(size))
 
@@ -162,7 +169,8 @@ def text_of(fields: Mapping[str, bytes], field: str) -> str:
 def _number(field: str, text: str, reading: Reading, scale: int = 0) -> float:
     if not text:
         raise FieldError(field, "is empty")
-    plain: str | None = _ungrouped(text, reading)
+    bare = _unmarked(field, text, reading)
+    plain: str | None = _ungrouped(bare, reading)
     if reading.decimal == ",":
         plain = plain.replace(",", ".") if plain and _COMMA_NUMBER.fullmatch(plain) else None
     try:
@@ -173,10 +181,15 @@ def _number(field: str, text: str, reading: Reading, scale: int = 0) -> float:
     if value is None:
         grouped = (
             reading.decimal == "."
-            and _GROUPED_BY_COMMA.fullmatch(text) is not None
-            and ("." in text or text.count(",") > 1)
+            and _GROUPED_BY_COMMA.fullmatch(bare) is not None
+            and ("." in bare or bare.count(",") > 1)
         )
-        way_out = " (where commas group thousands, say --decimal point)" if grouped else ""
+        said = reading.options.decimal is not None
+        way_out = (
+            " (where commas group thousands, say --decimal point)"
+            if grouped and not said
+            else what_helps(bare, decimal_said=said)
+        )
         raise FieldError(field, f"{cut_short(text)!r} is no number{way_out}")
     bond_like = field in _PRICES and sum(text.count(mark) for mark in "'\u2019") == 1
     if bond_like and "." not in str(plain) and reading.options.decimal is None:
@@ -188,6 +201,18 @@ def _number(field: str, text: str, reading: Reading, scale: int = 0) -> float:
     if not math.isfinite(number):
         raise FieldError(field, f"{cut_short(text)} is not finite")
     return number
+
+
+def _unmarked(field: str, text: str, reading: Reading) -> str:
+    """A number without what stands around it: blanks that are no ASCII, and the mark of its unit where the field has one."""
+    plain = text.strip(_WIDE_BLANKS).translate(_MINUS)
+    mark = reading.options.unit_mark
+    if mark is None or field not in reading.marked:
+        return plain
+    bare = without_mark(plain, mark)
+    if bare is None:
+        raise FieldError(field, f"{cut_short(text)!r} has no {mark!r}, as others have (--unit-mark)")
+    return bare
 
 
 def _ungrouped(text: str, reading: Reading) -> str:
@@ -215,13 +240,13 @@ def _price(field: str, text: str, reading: Reading) -> float:
     return _number(field, text, reading, reading.price_scale)
 
 
-def _quote(fields: Mapping[str, bytes], field: str, reading: Reading) -> float:
+def _quote(fields: Mapping[str, bytes], field: str, reading: Reading, *, negative: bool) -> float:
     """A bid or ask; NaN where there is none, which many files write as 0."""
     text = text_of(fields, field)
     if not text or text in NO_NUMBER or (text.isdigit() and int(text) == UNDEFINED_PRICE):
         return math.nan
     value = _price(field, text, reading)
-    if value < 0 and not reading.options.allow_negative:
+    if value < 0 and not negative:
         raise FieldError(field, f"{text} is below zero")
     return value or math.nan
 

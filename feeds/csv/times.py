@@ -48,7 +48,7 @@ _DATE: Final = (
 _CLOCK: Final = (
     r"(?:0D|0\s?days?\s)?"  # a span of time since midnight, as kdb+ and pandas write it
     r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,:](?P<fraction>\d+))?)?"
-    r"(?:\s?(?P<half>[AP]M))?"
+    r"(?:\s?(?P<half>[AP]\.?M\.?))?"
     r"|(?P<hour2>\d{2})(?P<minute2>\d{2})(?P<second2>\d{2})"
     r"(?:[.,](?P<fraction2>\d+)|(?P<fraction3>\d{3}|\d{6}|\d{7}|\d{9}))?)"
 )
@@ -69,6 +69,9 @@ COMPACT: Final = re.compile(
 """A date, or date and time, in one run of 8, 12, 14, 16, 17, 20 or 23 digits."""
 DAY_FIRST: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:\D.*)?", re.ASCII)
 """A date that has its year last: which of the first two is the month, nobody can know."""
+
+HOUR_LOST: Final = re.compile(r"\d{2}:\d{2}\.\d", re.ASCII)
+"""Minutes, seconds and a tenth: what spreadsheets show of a time by themselves."""
 
 _NORTH_AMERICA: Final = {
     "EST": -5,
@@ -182,7 +185,7 @@ def compact_date(text: str) -> bool:
 _DIRECTIVES: Final = {
     "Y": r"(?P<year>\d{4})", "y": r"(?P<short_year>\d{2})", "m": r"(?P<month>\d{N})", "d": r"(?P<day>\d{N})",
     "e": r"(?P<day>\d{N})", "b": r"(?P<month_name>[A-Z]{3,9})\.?", "B": r"(?P<month_name>[A-Z]{3,9})",
-    "H": r"(?P<hour>\d{N})", "I": r"(?P<hour12>\d{N})", "p": r"(?P<half>[AP]M)", "M": r"(?P<minute>\d{N})",
+    "H": r"(?P<hour>\d{N})", "I": r"(?P<hour12>\d{N})", "p": r"(?P<half>[AP]\.?M\.?)", "M": r"(?P<minute>\d{N})",
     "S": r"(?P<second>\d{N})", "f": r"(?P<fraction>\d+)", "a": r"[A-Z]{2,3}\.?", "A": r"[A-Z]{6,9}",
     "z": r"(?P<zone>Z|(?P<sign>[+-])(?P<zone_hour>\d{2}):?(?P<zone_minute>\d{2})?)",
     "Z": r"(?P<zone_name>[A-Z][A-Z0-9_+-]*(?:/[A-Z0-9_+-]+)*)", "%": "%",
@@ -208,6 +211,10 @@ def time_format(text: str) -> TimeFormat:
             joined = any(each[0] == "%" and each != "%%" for each in beside)
             pattern += _DIRECTIVES[piece[1:]].replace("N", "2" if joined else "1,2")
             used.append(piece[1:])
+    if used and used[0] == "H" and pieces[0] == "%H" and set(used) <= {"H", "M", "S"}:
+        pattern = pattern.replace(
+            r"(?P<hour>\d{2})", r"(?P<hour>\d{1,2})", 1
+        )  # without its first zero: 93000
     if repeated := {name for name in used if used.count(name) > 1 and name != "%"}:
         raise ValueError(f"%{min(repeated)} comes twice")
     month, day, year = (bool(set(used) & names) for names in ({"m", "b", "B"}, {"d", "e"}, {"Y", "y"}))
@@ -246,7 +253,7 @@ def is_naive(match: re.Match[str]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _named_zone(name: str) -> str | int | None:
+def named_zone(name: str) -> str | int | None:
     """The IANA zone or the minutes from UTC that a name after a time stands for; None where it is unknown."""
     if name.upper() in _NORTH_AMERICA:
         return 60 * _NORTH_AMERICA[name.upper()]
@@ -420,11 +427,11 @@ class _Form:
         zone: str | None = None
         offset = 0
         if found.get("zone_name"):
-            named = _named_zone(found["zone_name"])
+            named = named_zone(found["zone_name"])
             if named is None:
                 return None
             zone, offset = (named, 0) if isinstance(named, str) else (None, named)
-        half = (found.get("half") or "").upper()
+        half = (found.get("half") or "").replace(".", "").upper()
         return cls(match.string, parts, month, half, is_naive(match), zone, offset)
 
     def fits(self, matrix: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -584,7 +591,7 @@ def _read_text(text: str, day: str, style: TimeStyle, fold: int | None) -> int:
         offset = timedelta(hours=hours, minutes=minutes)
         time_us = (naive + (offset if parts["sign"] == "-" else -offset)) // timedelta(microseconds=1)
     elif parts.get("zone_name"):
-        named = _named_zone(parts["zone_name"])
+        named = named_zone(parts["zone_name"])
         if named is None:
             raise TimeError(
                 f"{cut_short(whole)!r} names a zone that is unknown or could be several: "
@@ -641,7 +648,7 @@ def _wall_clock(match: re.Match[str], whole: str) -> datetime:
     if found.get("half"):
         if not 1 <= hour <= 12:
             raise TimeError(f"{cut_short(whole)!r} does not exist: with AM or PM the hour is 1 to 12")
-        hour = hour % 12 + (12 if found["half"].upper() == "PM" else 0)
+        hour = hour % 12 + (12 if found["half"][:1].upper() == "P" else 0)
     if (hour, minute, second, int(fraction)) == (24, 0, 0, 0):
         hour, later = 0, timedelta(days=1)
     if second == 60:

@@ -63,6 +63,7 @@ _NOT_DONE: Final = frozenset(
 )
 _SIDES: Final = frozenset({"bid", "bids", "ask", "asks", "offer", "a"})
 _ORDER_IDS: Final = frozenset({"orderid", "orderref", "orderreference", "orderno", "ordernumber"})
+_LEVELS: Final = frozenset({"level", "lvl", "pricelevel", "booklevel", "mdpricelevel", "bookdepth", "depth"})
 _FLAGS: Final = frozenset(
     {"cancelled", "canceled", "cancel", "iscancelled", "iscanceled", "cancelflag", "cxl", "busted", "isbusted", "deleted",
      "isdeleted", "voided", "isvoid", "suspicious", "unreported", "canceledtradeconditionid",
@@ -236,6 +237,14 @@ class RowChoice:
         guarded = told or any(names[at] in _KINDS for at in self._guards)
         if "issnapshot" in keys or ({"side", "depth"} <= keys and not guarded):
             raise FileError(self._file, "holds orders of a book, not trades", line=line)
+        levels = [name for name in self._layout.names if plain(name) in _LEVELS]
+        if levels and not guarded and not self._where and not keys & TRADE_IDS:
+            raise FileError(
+                self._file,
+                f"holds the levels of a book by its column {levels[0]}, not trades (where they are: --all-rows)",
+                line=line,
+                field=levels[0],
+            )
         self._refuse_sides(sample, guarded=guarded or bool(keys & TRADE_IDS))
         ids = sorted(keys & _ORDER_IDS)
         if ids and not guarded and not self._where and not keys & TRADE_IDS:
