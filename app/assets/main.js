@@ -1,5 +1,6 @@
 // The page's composition root: wires the connection to the grids, the chart and the status line.
 
+import { Alerts } from "./alerts/alerts.js";
 import { Chart } from "./chart/chart.js";
 import { Drawings } from "./chart/drawings.js";
 import { Gaps } from "./chart/gaps.js";
@@ -72,13 +73,20 @@ class Page {
     this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
     this.drawings = new Drawings(chart, (text) => this.say(text));
     this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
+    this.alerts = new Alerts({
+      pointed: () => (chart.symbol === view().symbol ? chart.pointedPrice() : null),
+      newest: () => watchlist.row(view().symbol)?.last ?? null,
+    });
     this.connection = new Connection({
       subscription: () => this.subscription(),
       greeting: () => this.replay.greeting(),
       canPoll: () => !addressHasReplay(), // what is polled is the live market
       painted: () => this.latency.report(),
       onMessage: (message) => this.receive(message),
-      onState: (state) => status.connected(state),
+      onState: (state) => {
+        status.connected(state);
+        if (state === "live" || state === "polling") void this.alerts.connected();
+      },
       onClosed: askAgain,
     });
     onView(() => this.choose());
@@ -113,6 +121,7 @@ class Page {
   receive(message) {
     const { symbol, interval } = view();
     const whole = message.type === "snapshot";
+    if (message.type === "alert") return this.alerts.receive(message.alert);
     if (message.type === "replay") return this.replay.receive(message.replay);
     if (message.type === "error" && this.replay.refused(message.message)) return;
     if (message.type === "error") this.refuse(message.message);

@@ -7,7 +7,7 @@ from typing import Final
 
 from dash import dcc, html
 
-from tickdeck.app.ui import replay
+from tickdeck.app.ui import alerts, replay
 from tickdeck.app.ui.chart import chart_panel
 from tickdeck.app.ui.status import status_line
 from tickdeck.app.ui.tape import tape
@@ -31,6 +31,7 @@ def header() -> html.Header:
             ),
             html.Div("LIVE", id="mode", className="badge", title="Live market data"),
             replay.open_button(),
+            alerts.open_button(),
             html.Div(
                 [
                     labelled(
@@ -171,6 +172,8 @@ def page() -> html.Div:
             replay.dialog(),
             html.Main([watchlist_panel(), chart_panel(), tape_panel()]),
             status_line(),
+            alerts.drawer(),
+            alerts.toasts(),
         ],
         id="page",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import expect
@@ -56,6 +57,37 @@ def test_the_price_is_painted_before_what_is_dearer(
     frames = watched.page.evaluate("window.frames")
     assert frames["cell"] < frames["tape"]
     assert frames["cell"] < frames["range"]
+
+
+def test_an_alert_is_made_from_the_chart_and_told_there(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    market.past(market.symbol, [100.0, 101.0, 102.0])
+    address = f"{dashboard.url}/?symbol={market.symbol}&interval=1m"
+    watched.open(address)
+    page = watched.page
+    page.locator("#chart-area").hover()
+    page.keyboard.press("Alt+a")
+    condition = page.locator("#alert-condition")
+    expect(condition).to_have_value(re.compile(r"price crosses 10\d(\.\d+)?"))
+    condition.fill("price above 109.5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#alerts-rules li .about")).to_have_text("once")
+    page.keyboard.press("Escape")
+    market.trade(market.symbol, 110.25)
+    toast = page.locator(".toast")
+    expect(toast.locator(".who")).to_have_text(market.symbol)
+    expect(toast.locator(".about")).to_contain_text("110.25")
+    expect(page.locator("#alerts-count")).to_have_text("1")
+    page.locator("#alerts-open").click()
+    expect(page.locator("#alerts-rules li .about")).to_have_text("has fired")
+    expect(page.locator("#alerts-log li .what")).to_have_text("price above 109.5")
+    page.get_by_title(f"Remove: {market.symbol} price above 109.5").click()
+    expect(page.locator("#alerts-rules li.empty")).to_be_visible()
+    market.trade(market.symbol, 120.0)
+    expect(page.locator("#headline-last")).to_have_text("120.00")
+    expect(page.locator("#alerts-log li")).to_have_count(1)
 
 
 def test_a_late_tick_changes_its_closed_candle_and_its_place_in_the_tape(

@@ -6,7 +6,7 @@ import { Candles } from "./candles.js";
 import { History } from "./history.js";
 import { isCurve, looks, TRACES, wentUp } from "./kinds.js";
 import { Overlay, PlottedCandles } from "./overlay.js";
-import { timeLeft, pointedAt, showReadout } from "./readout.js";
+import { timeLeft, pointedAt, priceAt, showReadout } from "./readout.js";
 import { PriceScale } from "./scale.js";
 import { ChartView, MOST_SHOWN, RIGHT_ROOM } from "./view.js";
 import { choose, INTERVALS, intervalMs, isBars } from "../lib/selection.js";
@@ -484,6 +484,12 @@ export class Chart {
   pointAt(pointer) {
     this.pointer = pointer;
     this.refreshOverlay();
+  }
+
+  /** The price under the pointer, to the instrument's decimals; null: it is not over the prices. @returns {?number} */
+  pointedPrice() {
+    const price = this.pointer && priceAt(this, this.pointer);
+    return price === null ? null : Number(price.toFixed(this.decimals));
   }
 
   /** Draw the overlay in the next animation frame; many calls make one. */

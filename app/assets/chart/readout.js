@@ -32,6 +32,18 @@ export function pointedAt({ overlay, candles, interval, decimals, scale }, at) {
   };
 }
 
+/**
+ * The price that the pointer is on; null: it is not over the prices.
+ * @param {import("./chart.js").Chart} chart
+ * @param {{x: number, y: number}} at px in the panel
+ * @returns {?number}
+ */
+export function priceAt({ overlay }, at) {
+  const { left, right, top, priceBottom } = overlay.frame;
+  const isOver = at.x >= left && at.x <= right && at.y >= top && at.y <= priceBottom;
+  return isOver ? overlay.axes.y.p2c(at.y - top) : null;
+}
+
 const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
 
 /**

@@ -1,0 +1,345 @@
+// Alerts: a drawer with one's own rules and what they fired; a toast, a tone and a notification for each firing.
+
+import { closest, element, writeTo } from "../lib/dom.js";
+import { NONE, price } from "../lib/format.js";
+import { decimalsOf, zoneOf } from "../lib/instruments.js";
+import { choose, view } from "../lib/selection.js";
+import { clock, day, wallClock } from "../lib/zone.js";
+import { Signals } from "./signals.js";
+
+/** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, active: boolean}} Rule */
+/** @typedef {{id: number, rule: string, symbol: ?string, condition: string, note: string, time: number, value: ?number}} Firing */
+
+const LOG_LENGTH = 100;
+const TOASTS = 3;
+const TOAST_MS = 12_000;
+const LAST_SEEN = "tickdeck.alerts.last";
+/** @type {[string, string][]} */
+const REPEATS = [["once", "once"], ["bar", "once a bar"], ["rearm", "each time"]];
+/** What can be waited for; `#` is the newest price. */
+const EXAMPLES = [
+  "price crosses #", "price above #", "price below #", "moves 1% in 5m", "rises 1% in 5m", "falls 1% in 5m", "volume 3x of 20",
+  "new high or low", "spread above 10 bp", "silent for 1m", "rsi(14) crosses up 70 on 5m", "macd.signal crosses 0 on 15m",
+];
+
+export class Alerts {
+  /** @param {{pointed: () => ?number, newest: () => ?number}} prices under the crosshair, and the last one, of the chosen symbol */
+  constructor(prices) {
+    this.prices = prices;
+    this.signals = new Signals();
+    this.button = element("alerts-open");
+    this.drawer = element("alerts");
+    /** @type {Rule[]} */
+    this.rules = [];
+    /** The newest first. @type {Firing[]} */
+    this.log = [];
+    this.unseen = 0;
+    /** Was the log read since the page is here? */
+    this.read = false;
+    this.makeForm();
+    this.button.addEventListener("click", () => this.show(this.drawer.hidden));
+    element("alerts-close").addEventListener("click", () => this.show(false));
+    element("alerts-rules").addEventListener("click", (event) => this.pressRule(event));
+    for (const id of ["alerts-log", "toasts"]) element(id).addEventListener("click", (event) => this.pressFiring(event));
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // -- what fires ---------------------------------------------------------------------------------------------
+
+  /** One of the rules has fired, just now. @param {Firing} firing */
+  receive(firing) {
+    if (!this.take(firing)) return;
+    this.toast(firing);
+    this.signals.tell(titleOf(firing), textOf(firing));
+    if (this.drawer.hidden) this.unseen += 1;
+    this.showUnseen();
+    if (!this.drawer.hidden) void this.readRules(); // one that fires once waits no more
+  }
+
+  /** The connection is back: what fired meanwhile is in the log. */
+  async connected() {
+    const last = this.log[0]?.id ?? Number(localStorage.getItem(LAST_SEEN));
+    if (!last) return;
+    const missed = await ask(`api/alerts/log?after=${last}&limit=${LOG_LENGTH}`);
+    for (const firing of (missed ?? []).reverse()) this.receive(firing);
+  }
+
+  /** @param {Firing} firing @returns {boolean} is it new? */
+  take(firing) {
+    if (this.log.some((one) => one.id === firing.id)) return false;
+    this.log = [firing, ...this.log].sort((one, other) => other.id - one.id).slice(0, LOG_LENGTH);
+    localStorage.setItem(LAST_SEEN, String(this.log[0].id));
+    if (!this.drawer.hidden) this.drawLog();
+    return true;
+  }
+
+  /** @param {Firing} firing */
+  toast(firing) {
+    const made = document.createElement("div");
+    made.className = "toast";
+    made.append(...firingParts(firing));
+    const close = button("✕", "Close");
+    close.className = "toast-close";
+    close.addEventListener("click", () => made.remove());
+    made.append(close);
+    const place = element("toasts");
+    place.append(made);
+    while (place.childElementCount > TOASTS) place.firstElementChild.remove();
+    const leave = () => (made.matches(":hover, :focus-within") ? setTimeout(leave, TOAST_MS) : made.remove());
+    setTimeout(leave, TOAST_MS);
+  }
+
+  showUnseen() {
+    writeTo("alerts-count", this.unseen > 99 ? "99+" : String(this.unseen));
+    element("alerts-count").hidden = !this.unseen;
+  }
+
+  // -- the drawer ---------------------------------------------------------------------------------------------
+
+  /** @param {boolean} open */
+  show(open) {
+    const had = this.drawer.contains(document.activeElement);
+    this.drawer.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+    if (!open) {
+      if (had) this.button.focus();
+      return;
+    }
+    this.unseen = 0;
+    this.showUnseen();
+    this.symbol.value = view().symbol ?? "";
+    this.drawRules();
+    this.drawLog();
+    void this.readRules();
+    void this.readLog();
+  }
+
+  /** Open with a condition to be added. @param {?number} level */
+  propose(level) {
+    this.show(true);
+    const symbol = view().symbol;
+    if (!symbol || level === null) return;
+    this.condition.value = `price crosses ${plain(level, decimalsOf(symbol))}`;
+    this.condition.focus();
+    this.condition.select();
+  }
+
+  async readRules() {
+    const rules = await ask("api/alerts");
+    if (!rules) return;
+    this.rules = rules;
+    this.drawRules();
+  }
+
+  async readLog() {
+    if (this.read) return;
+    const log = await ask(`api/alerts/log?limit=${LOG_LENGTH}`);
+    if (!log) return;
+    this.read = true;
+    const newer = this.log.filter((one) => !log.some((/** @type {Firing} */ other) => other.id === one.id));
+    this.log = [...newer, ...log].sort((one, other) => other.id - one.id).slice(0, LOG_LENGTH);
+    if (this.log.length) localStorage.setItem(LAST_SEEN, String(this.log[0].id));
+    this.drawLog();
+  }
+
+  drawRules() {
+    const items = this.rules.map((rule) => {
+      const item = document.createElement("li");
+      item.dataset.rule = rule.id;
+      item.dataset.active = String(rule.active);
+      const repeat = rule.repeat === "bar" ? `once a bar of ${rule.every}` : rule.repeat === "rearm" ? "each time" : "once";
+      const about = [rule.active ? repeat : "has fired", rule.note].filter(Boolean).join(" · ");
+      item.append(span("who", rule.symbol ?? ""), span("what", rule.condition), span("about", about));
+      if (!rule.active) item.append(button("Again", "Wait for it again", "again"));
+      item.append(button("✕", `Remove: ${rule.symbol ?? ""} ${rule.condition}`, "remove"));
+      return item;
+    });
+    element("alerts-rules").replaceChildren(...(items.length ? items : [empty("None yet. Say what to wait for, or press Alt A over the chart.")]));
+  }
+
+  drawLog() {
+    const items = this.log.map((firing) => {
+      const item = document.createElement("li");
+      item.append(...firingParts(firing));
+      return item;
+    });
+    element("alerts-log").replaceChildren(...(items.length ? items : [empty("Nothing has fired.")]));
+  }
+
+  // -- making and removing rules ------------------------------------------------------------------------------
+
+  makeForm() {
+    const form = document.createElement("form");
+    this.symbol = field("alert-symbol", "Symbol", "Symbol");
+    this.condition = field("alert-condition", "Condition", "price crosses …");
+    this.note = field("alert-note", "Note", "Note");
+    this.note.maxLength = this.condition.maxLength = 200;
+    this.condition.setAttribute("list", "alert-examples");
+    const examples = document.createElement("datalist");
+    examples.id = "alert-examples";
+    this.condition.addEventListener("focus", () => {
+      const [newest, symbol] = [this.prices.newest(), view().symbol];
+      const level = newest === null || !symbol ? "100" : plain(newest, decimalsOf(symbol));
+      examples.replaceChildren(...EXAMPLES.map((text) => new Option(text.replace("#", level))));
+    });
+    this.repeat = document.createElement("select");
+    this.repeat.setAttribute("aria-label", "How often");
+    this.repeat.append(...REPEATS.map(([value, text]) => new Option(text, value)));
+    const add = button("Add", "Add the alert");
+    add.type = "submit";
+    form.append(this.symbol, this.condition, this.note, this.repeat, add, examples);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.add();
+    });
+    element("alerts-form").append(form);
+  }
+
+  async add() {
+    const condition = this.condition.value.trim();
+    if (!condition) return void this.condition.focus();
+    const typed = this.symbol.value.trim();
+    const symbol = /^feed /i.test(condition) ? null : typed === view().symbol ? typed : typed.toUpperCase();
+    const made = await this.save(crypto.randomUUID(), { symbol, condition, repeat: this.repeat.value, note: this.note.value.trim() });
+    if (!made) return;
+    this.condition.value = this.note.value = "";
+    this.condition.focus();
+  }
+
+  /** @param {string} id @param {object} rule @returns {Promise<boolean>} is it stored? */
+  async save(id, rule) {
+    const body = JSON.stringify(rule);
+    const answer = await change(`api/alerts/${id}`, { method: "PUT", body, headers: { "content-type": "application/json" } });
+    this.refuse(answer);
+    if (!answer) await this.readRules();
+    return !answer;
+  }
+
+  /** @param {Event} event */
+  async pressRule(event) {
+    const item = closest(event, "[data-rule]");
+    const rule = this.rules.find((one) => one.id === item?.dataset.rule);
+    if (!rule) return;
+    const what = closest(event, "button")?.dataset.press;
+    if (what === "remove") {
+      this.refuse(await change(`api/alerts/${rule.id}`, { method: "DELETE" }));
+      await this.readRules();
+    } else if (what === "again") {
+      const { id, ...content } = rule;
+      await this.save(id, { ...content, active: true });
+    } else if (rule.symbol) {
+      choose({ symbol: rule.symbol });
+    }
+  }
+
+  /** @param {Event} event */
+  pressFiring(event) {
+    const symbol = closest(event, "button") ? "" : closest(event, ".toast, li")?.querySelector(".who")?.textContent;
+    if (symbol) choose({ symbol });
+  }
+
+  /** @param {string} why empty: it was done */
+  refuse(why) {
+    element("alerts-error").textContent = why;
+    element("alerts-error").hidden = !why;
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.key === "Escape" && !this.drawer.hidden) return this.show(false);
+    if (closest(event, "input, textarea, select, [role=dialog]") || event.ctrlKey || event.metaKey || event.code !== "KeyA") return undefined;
+    event.preventDefault();
+    if (event.altKey) this.propose(this.prices.pointed() ?? this.prices.newest());
+    else this.show(this.drawer.hidden);
+    return undefined;
+  }
+}
+
+// -- parts ----------------------------------------------------------------------------------------------------
+
+/** @param {Firing} firing */
+const titleOf = (firing) => `${firing.symbol ?? "Feed"} ${firing.condition}`;
+
+/** @param {Firing} firing */
+function textOf({ symbol, condition, value, time, note }) {
+  const isPrice = /^(price|new) /.test(condition);
+  const number = value === null ? NONE : isPrice ? price(value, decimalsOf(symbol ?? "")) : String(Number(value.toPrecision(4)));
+  const unit = / in \d+[smh]$/.test(condition) ? "%" : /^volume /.test(condition) ? "×" : / silent |^silent /.test(condition) ? " s" : "";
+  return [whenOf(time, symbol), `${number}${unit}`, note].filter(Boolean).join(" · ");
+}
+
+/** @param {number} ms @param {?string} symbol */
+function whenOf(ms, symbol) {
+  const zone = symbol ? zoneOf(symbol) : "UTC";
+  const wall = wallClock(ms, zone);
+  const isToday = day(wall) === day(wallClock(Date.now(), zone));
+  return isToday ? clock(wall) : `${day(wall)} ${clock(wall)}`;
+}
+
+/** @param {Firing} firing */
+function firingParts(firing) {
+  return [span("who", firing.symbol ?? ""), span("what", firing.condition), span("about num", textOf(firing))];
+}
+
+/** A price as a condition has it. @param {number} value @param {number} decimals */
+const plain = (value, decimals) => String(Number(value.toFixed(Math.max(decimals, value && Math.abs(value) < 0.1 ? 8 : 0))));
+
+/** @param {string} kind @param {string} text */
+function span(kind, text) {
+  const made = document.createElement("span");
+  made.className = kind;
+  made.textContent = text; // hostile as any text: never markup
+  return made;
+}
+
+/** @param {string} text @param {string} title @param {string} [press] */
+function button(text, title, press = "") {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.title = title;
+  made.setAttribute("aria-label", title);
+  if (press) made.dataset.press = press;
+  return made;
+}
+
+/** @param {string} id @param {string} label @param {string} placeholder */
+function field(id, label, placeholder) {
+  const made = document.createElement("input");
+  made.id = id;
+  made.setAttribute("aria-label", label);
+  made.placeholder = placeholder;
+  made.autocomplete = "off";
+  made.spellcheck = false;
+  return made;
+}
+
+/** @param {string} text */
+function empty(text) {
+  const made = document.createElement("li");
+  made.className = "empty";
+  made.textContent = text;
+  return made;
+}
+
+/** What the server has; null: it cannot be had now. @param {string} path @returns {Promise<any>} */
+async function ask(path) {
+  try {
+    const answer = await fetch(path);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null; // the connection says that the server is away
+  }
+}
+
+/** Have something changed; why not, or nothing. @param {string} path @param {RequestInit} how @returns {Promise<string>} */
+async function change(path, how) {
+  try {
+    const answer = await fetch(path, how);
+    if (answer.ok) return "";
+    const { detail } = await answer.json();
+    return typeof detail === "string" ? detail : `It was refused (${answer.status}).`;
+  } catch {
+    return "The server cannot be reached.";
+  }
+}
