@@ -25,8 +25,8 @@ HALF_OPEN_PER_ADDRESS: Final = 256
 log = structlog.get_logger(__name__)
 
 
-class TooLongError(Exception):
-    """The head of a request is longer than it may be; uvicorn answers 400 and closes."""
+class RefusedHeadError(Exception):
+    """The head of a request is longer than it may be, or names two servers; uvicorn answers 400 and closes."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -59,11 +59,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_bytes = self._read_bytes = 0
+        self._target = b""
         self._wait_for_head()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         self._take(len(url))
+        self._target += url
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -73,6 +75,11 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._has_head()
         self._time(BODY_S)
+        if not self._target.startswith((b"/", b"*")):
+            # A whole address names the server, whatever `Host` says (RFC 9112, 3.2.2), by which everything here goes.
+            server = self._target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+            if any(value.lower() != server.lower() for name, value in self.headers if name == b"host"):
+                raise RefusedHeadError
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -86,7 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _take(self, count: int) -> None:
         self._read_bytes += count
         if self._read_bytes > HEAD_BYTES:
-            raise TooLongError
+            raise RefusedHeadError
 
     def _wait_for_head(self) -> None:
         if not self._counted:

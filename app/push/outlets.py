@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from tickdeck.app.push.connections import BoundedHttp
@@ -140,11 +142,23 @@ def outlet_of(websocket: WebSocket) -> DirectOutlet | TaskOutlet:
     return TaskOutlet(websocket, connection.abort) if connection.compressed else DirectOutlet(connection)
 
 
+def cut_of(scope: Scope) -> Callable[[], None]:
+    """What cuts the connection of a WebSocket's scope off, whether its peer reads or not; nothing where there is no way."""
+    connection = scope.get("extensions", {}).get(EXTENSION)
+    return connection.abort if isinstance(connection, DirectWebSocket) else _leave_open
+
+
+def _leave_open() -> None:
+    """Plain ASGI has no way to cut a connection off."""
+
+
 EXTENSION: Final = "tickdeck.direct"
 SEND_BUFFER_BYTES: Final = 131_072
 """What the kernel may hold for one viewer: frames in there can no longer be replaced by newer ones."""
 CLOSE_GRACE_S: Final = 1.0
 """How long a closing handshake may take with a peer that answered no ping."""
+MOST_FRAGMENTS: Final = 1_024
+"""Frames that one message of a viewer may come in: empty ones count nothing against its length."""
 
 
 def server_options(*, compress: bool = False, max_message_bytes: int = 65_536) -> dict[str, Any]:
@@ -183,6 +197,42 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
                 # Else a frame that follows another waits for the other's acknowledgement: 40 ms on Linux.  asyncio
                 # does this itself only where the listening socket was made with the protocol's number.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    _late_pong = b""
+
+    def handle_ping(self) -> None:
+        """Answer at once, or when the peer has read enough: who pings and does not read would fill the memory."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+        else:
+            self._late_pong = pong  # of several the last is answered (RFC 6455, 5.5.3)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._late_pong and not self.close_sent:
+            self.transport.write(self._late_pong)
+        self._late_pong = b""
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) < MOST_FRAGMENTS:
+            super().handle_cont(event)
+            return
+        self.conn.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+        self.handle_parser_exception()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:  # the peer's fault, of which the log need not be told at length
+                self.frames = []
+                self.conn.fail(CloseCode.INVALID_DATA, "no UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     @property
     def compressed(self) -> bool:

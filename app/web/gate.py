@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tickdeck.app.push.outlets import cut_of
 from tickdeck.app.users.access import Access
 from tickdeck.app.users.identity import OWNER, Identity
 from tickdeck.app.users.limits import LimitError, Limits
@@ -39,6 +41,8 @@ SESSION_OVER: Final = 4401
 """The code with which a socket is closed whose session is over: the page then asks its user to sign in."""
 SWEEP_S: Final = 2.0
 """How often the sessions of open sockets are looked at: one query for all of them."""
+CUT_S: Final = 1.0
+"""How long a socket whose session is over has to close in order: who reads nothing would take for ever."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 POLLING: Final = "/api/frames"
 IDENTITY: Final = "tickdeck.identity"
@@ -93,7 +97,8 @@ class Sockets:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._open: dict[Identity, set[asyncio.Event]] = {}
+        self._open: dict[Identity, dict[asyncio.Event, Callable[[], None]]] = {}
+        """Of each that is open what ends it in order, and what cuts it off."""
 
     async def serve(
         self, app: ASGIApp, identity: Identity, scope: Scope, receive: Receive, send: Send
@@ -104,7 +109,7 @@ class Sockets:
             return
         ended = asyncio.Event()
         over = asyncio.ensure_future(ended.wait())
-        self._open.setdefault(identity, set()).add(ended)
+        self._open.setdefault(identity, {})[ended] = cut_of(scope)
 
         async def receive_or_end() -> Message:
             if ended.is_set():
@@ -117,14 +122,15 @@ class Sockets:
                     coming.cancel()
             if coming.done() and not coming.cancelled():
                 return coming.result()
-            await send({"type": "websocket.close", "code": SESSION_OVER, "reason": "the session is over"})
+            with suppress(OSError):  # it was cut off while it took nothing
+                await send({"type": "websocket.close", "code": SESSION_OVER, "reason": "the session is over"})
             return {"type": "websocket.disconnect", "code": SESSION_OVER}
 
         try:
             await app(scope, receive_or_end, send)
         finally:
             over.cancel()
-            self._open[identity].discard(ended)
+            del self._open[identity][ended]
             if not self._open[identity]:
                 del self._open[identity]
 
@@ -145,8 +151,10 @@ class Sockets:
                 fault.failed(str(exc))
                 continue
             for identity in self._open.keys() & (set(asked) - living):
-                for ended in self._open[identity]:
-                    ended.set()
+                for ended, cut in self._open[identity].items():
+                    if not ended.is_set():
+                        ended.set()
+                        asyncio.get_running_loop().call_later(CUT_S, cut)
 
 
 class Gate:
@@ -233,7 +241,7 @@ def _refusal(rule: Rule, identity: Identity | None, scope: Scope, headers: Heade
             return 401, "this token is unknown, over or revoked"
         if rule.scope is None:
             return 403, "programs have no business here"
-    elif scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not _own(headers):
+    elif scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not _own(headers, scope):
         return 403, "this was asked for by another site"
     if rule.role is None or (identity is not None and identity.may(rule.role, rule.scope or "read")):
         return None
@@ -242,7 +250,7 @@ def _refusal(rule: Rule, identity: Identity | None, scope: Scope, headers: Heade
     return 403, f"this needs the role {rule.role!r} (a token: the scope {rule.scope!r})"
 
 
-def _own(headers: Headers) -> bool:
+def _own(headers: Headers, scope: Scope) -> bool:
     """Whether a request that changes something comes from a page of ours, or from no browser at all.
 
     Every browser names the page's origin; a program that sends a cookie by hand can do so too.
@@ -253,7 +261,7 @@ def _own(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return "cookie" not in headers
-    return is_own(origin, headers.get("host"))
+    return is_own(origin, headers.get("host"), scope.get("scheme", "http"))
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, why: str) -> None:

@@ -14,12 +14,26 @@ from starlette.types import Receive, Scope, Send
 
 from tickdeck.app.push import connections
 from tickdeck.app.push.connections import HEAD_BYTES, BoundedHttp
-from tickdeck.app.push.outlets import server_options
+from tickdeck.app.push.outlets import EXTENSION, MOST_FRAGMENTS, DirectWebSocket, server_options
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
+UPGRADE = HEAD + (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+SOCKETS: list[DirectWebSocket] = []
+"""Those that were opened."""
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        SOCKETS.append(scope["extensions"][EXTENSION])
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
     body = await Request(scope, receive).body()
     await PlainTextResponse(f"{len(body)} bytes")(scope, receive, send)
 
@@ -99,3 +113,102 @@ async def test_one_address_has_so_many_half_open(port: int, monkeypatch: pytest.
     finally:
         for _, writer in held:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/", b"200"),
+        (b"http://localhost/", b"200"),
+        (b"HTTP://LOCALHOST/x?y=/", b"200"),
+        (b"http://evil.example/", b"400"),
+        (b"http://localhost:81/", b"400"),
+        (b"http://localhost@evil.example/", b"400"),
+        (b"http://localhost?@evil.example/", b"400"),
+    ],
+)
+async def test_a_whole_address_names_the_server_that_the_host_does(
+    port: int, target: bytes, status: bytes
+) -> None:
+    """Else what a proxy went by, and what is looked at here, would be two things."""
+    said = await answer(port, b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert said.split()[1] == status
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        b"Content-Length: 3\r\nContent-Length: 4\r\n",
+        b"Content-Length: 3, 3\r\n",
+        b"Content-Length: +3\r\n",
+        b"Content-Length : 3\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"X: a\r\n Content-Length: 3\r\n",
+        b"X: a\nContent-Length: 3\r\n",
+        b"X: a\rContent-Length: 3\r\n",
+        b"X: a\x00\r\n",
+    ],
+)
+async def test_where_a_body_ends_is_said_in_one_way_only(port: int, framing: bytes) -> None:
+    """What a proxy in front took for a body must not be the next request here, nor the other way round."""
+    said = await answer(
+        port, b"POST / HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n0\r\n\r\n" + HEAD + b"\r\n"
+    )
+    assert [line.split()[1] for line in said.splitlines() if line.startswith(b"HTTP/")] == [b"400"]
+
+
+def frame(opcode: int, data: bytes = b"", *, last: bool = True) -> bytes:
+    """One frame of a client, with a mask of zeros (RFC 6455, 5.2)."""
+    return bytes([(0x80 if last else 0) | opcode, 0x80 | len(data)]) + bytes(4) + data
+
+
+async def test_who_pings_and_does_not_read_fills_no_memory(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    try:
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        connection = SOCKETS[-1]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.set_write_buffer_limits(high=0)
+        pings, most = frame(9, b"x" * 125) * 1_000, 0
+        for _ in range(100):  # 13 MB
+            writer.write(pings)
+            await writer.drain()
+            most = max(most, connection.unsent_bytes())
+        assert most < 2_000_000
+        writer.write(frame(9, b"the last"))
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(30):
+            await reader.readuntil(b"the last")
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (frame(1, last=False) + frame(0, last=False) * 2 * MOST_FRAGMENTS, 1009),
+        (frame(1, b"x" * 100, last=False) + frame(0, b"x" * 100, last=False) * 1_000, 1009),
+        (frame(1, b"x", last=False) * 2, 1002),
+        (b"\x81\xff" + (1 << 40).to_bytes(8) + bytes(4), 1009),
+        (frame(1, b"\xff"), 1007),
+        (frame(1, b"\xff", last=False) + frame(0, b"x"), 1007),
+        (b"\xc1" + frame(1, b"x")[1:], 1002),
+        (b"\x81\x01x", 1002),
+        (frame(0, b"x"), 1002),
+        (frame(3), 1002),
+    ],
+    ids=[
+        "empty fragments", "too long in fragments", "a text within a text", "a TB", "no UTF-8", "no UTF-8 in fragments",
+        "compressed unasked", "unmasked", "a continuation of nothing", "an unknown kind",
+    ],
+)  # fmt: skip
+async def test_frames_that_may_not_be_end_the_connection(port: int, frames: bytes, code: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(UPGRADE)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(frames)
+    assert (await reader.read(4))[2:] == code.to_bytes(2)
+    writer.close()
