@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,6 +80,10 @@ class Unexpected:
 
         try:
             await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            log.debug(
+                "client_left", path=scope["path"]
+            )  # in the middle of its body: nobody waits for an answer
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if started:

@@ -60,7 +60,8 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        name = host_name(Headers(scope=scope).get("host", ""))
+        named = Headers(scope=scope).getlist("host")
+        name = host_name(named[0]) if len(named) == 1 else ""  # two: what a proxy went by may be the other
         if not self._knows(name):
             log.warning("host_refused", host=name)
             await self._refuse(scope, receive, send, name)
@@ -119,10 +120,15 @@ def host_name(host: str) -> str:
     return "" if found is None else (found[1] or found[2]).lower()
 
 
-def is_own(origin: str, host: str | None) -> bool:
-    """Whether an `Origin` header names the very server that `host`, the `Host` header beside it, does."""
-    scheme, _, place = origin.partition("://")
-    return scheme in {"http", "https"} and bool(place) and place.lower() == (host or "").lower()
+def is_own(origin: str, host: str | None, scheme: str = "http") -> bool:
+    """Whether an `Origin` header names the very server that `host`, the `Host` header beside it, does.
+
+    `scheme` is the request's: a page that came without TLS, which anybody on the way may have written, is none of a server
+    that is reached with it.  The other way round there is a proxy in front that is not named.
+    """
+    by, _, place = origin.partition("://")
+    safe = by == "https" or (by == "http" and scheme not in {"https", "wss"})
+    return safe and bool(place) and place.lower() == (host or "").lower()
 
 
 def cookie_of(headers: Headers, name: str) -> str | None:

@@ -37,7 +37,16 @@ class Proxied:
     """
 
     def __init__(self, app: ASGIApp, *, proxies: Sequence[str], prefix: str = "") -> None:
-        self._app = cast("ASGIApp", ProxyHeadersMiddleware(app, trusted_hosts=list(proxies)))  # type: ignore[arg-type]
+        async def with_addresses_only(scope: Scope, receive: Receive, send: Send) -> None:
+            if not _is_address(address_of(scope)) and scope.get("client"):
+                scope["client"] = (
+                    scope[_PEER],
+                    scope["client"][1],
+                )  # what was forwarded is none: a log would show it
+            await app(scope, receive, send)
+
+        believing = ProxyHeadersMiddleware(with_addresses_only, trusted_hosts=list(proxies))  # type: ignore[arg-type]
+        self._app = cast("ASGIApp", believing)
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +69,13 @@ class Proxied:
                 inner["path"] = rest
                 inner["raw_path"] = scope.get("raw_path", b"")[len(self._prefix) :]
         await self._app(inner, receive, send)
+
+
+def _is_address(text: str | None) -> bool:
+    try:
+        return getattr(ip_address(text or ""), "scope_id", None) is None  # behind its % may be anything
+    except ValueError:
+        return False
 
 
 def _plain(address: str | None) -> str | None:

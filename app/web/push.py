@@ -95,7 +95,7 @@ def origin_allowed(websocket: WebSocket, allowed: tuple[str, ...]) -> bool:
     origin = websocket.headers.get("origin")
     if origin is None or origin in allowed:
         return True
-    return is_own(origin, websocket.headers.get("host"))
+    return is_own(origin, websocket.headers.get("host"), websocket.scope.get("scheme", "ws"))
 
 
 async def _converse(source: FrameSource, bounds: Limits, viewer: Viewer, websocket: WebSocket) -> None:

@@ -84,6 +84,21 @@ def test_whose_origin_it_is(origin: str, host: str | None, own: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "scheme", "own"),
+    [
+        ("https://desk", "https", True),
+        ("https://desk", "wss", True),
+        ("https://desk", "http", True),  # a proxy in front that is not named
+        ("http://desk", "https", False),
+        ("http://desk", "wss", False),
+    ],
+)
+def test_a_page_without_tls_is_none_of_a_server_with_it(origin: str, scheme: str, own: bool) -> None:
+    """Whoever is on the way may have written it."""
+    assert is_own(origin, "desk", scheme) is own
+
+
+@pytest.mark.parametrize(
     ("sent", "value"),
     [
         ("a=1; tickdeck_session=x; b=2", "x"),
@@ -127,6 +142,22 @@ async def test_names_that_others_can_point_here_are_refused_on_every_address(
     ]
     for address in ("192.0.2.7:8050", "[2001:db8::1]:8050", gethostname()):
         assert (await ask(address, settings=settings))[0]["status"] == 200
+
+
+async def test_two_names_are_none() -> None:
+    """A proxy in front may have gone by the other one."""
+    seen: list[Message] = []
+
+    async def send(message: Message) -> None:
+        seen.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    guard = Guard(page, knows=LOOPBACK.knows, policy="")
+    headers = [(b"host", b"localhost"), (b"host", b"localhost")]
+    await guard({"type": "http", "path": "/", "method": "GET", "headers": headers}, receive, send)
+    assert seen[0]["status"] == 421
 
 
 async def test_names_that_are_set_are_answered() -> None:

@@ -69,6 +69,13 @@ async def test_the_prefix_alone_leads_to_the_page() -> None:
         ("192.0.2.1, 10.9.9.9", "192.0.2.1"),  # two proxies of the list
         ("10.1.1.1, 192.0.2.1", "192.0.2.1"),  # the first is what the client said of itself
         ("", "10.1.2.3"),
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        # What is no address is nobody's: a log would show it, and it would have limits of its own.
+        ("unknown", "10.1.2.3"),
+        ("\x1b[31m192.0.2.1", "10.1.2.3"),
+        ("fe80::1%\x1b[31m", "10.1.2.3"),
+        ("x" * 60_000, "10.1.2.3"),
     ],
 )
 async def test_a_proxy_s_word_on_the_client(forwarded: str, address: str) -> None:
