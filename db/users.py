@@ -27,7 +27,23 @@ SignInWay = Literal["password", "provider"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 _AUDIT_PAGE: Final = 1_000
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _NAME: Final = re.compile(r"[^\W_][\w.@+-]{0,63}")
+
+
+def _storable(text: str) -> str:
+    """`text` as PostgreSQL can hold it: what it cannot, NUL and halves of characters, as U+FFFD, which no name has."""
+    return _NOT_STORABLE.sub("\ufffd", text)
+
+
+def _json(detail: dict[str, Any]) -> str:
+    return orjson.dumps({name: _storable_detail(value) for name, value in detail.items()}).decode()
+
+
+def _storable_detail(value: object) -> object:
+    if isinstance(value, str):
+        return _storable(value)
+    return [_storable_detail(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def is_name(text: str) -> bool:
@@ -135,7 +151,7 @@ async def add_user(
 async def find_user(pool: Pool, name: str) -> User | None:
     """The user of that name, in large or small letters."""
     with translate("cannot read the users"):
-        row = await pool.fetchrow(statement("users/find_user"), name)
+        row = await pool.fetchrow(statement("users/find_user"), _storable(name))
     return None if row is None else User(**dict(row))
 
 
@@ -219,12 +235,20 @@ async def open_session(
     agent: str,
     lasts_s: float,
     way: SignInWay = "password",
-) -> None:
-    """Store a session that ends after `lasts_s` seconds at the latest; `way` is how its user came in."""
+    checked: User | None = None,
+    identity_token: str | None = None,
+) -> bool:
+    """Store a session that ends after `lasts_s` seconds at the latest; `way` is how its user came in.
+
+    False, and none is stored, for a user who is disabled by now, or has another password than when he was `checked`: that
+    takes a moment, in which an administrator may end all his sessions, and this one would come after them.
+    """
     with translate("cannot open a session"):
-        await pool.execute(
-            statement("users/open_session"), token_hash, user_id, address, agent[:200], lasts_s, way
-        )
+        status: str = await pool.execute(
+            statement("users/open_session"), token_hash, user_id, _storable(address), _storable(agent[:200]), lasts_s, way,
+            identity_token, checked is not None, None if checked is None else checked.password_hash,
+        )  # fmt: skip
+    return status.endswith(" 1")
 
 
 async def find_session(pool: Pool, token_hash: bytes, *, idle_s: float) -> User | None:
@@ -248,11 +272,13 @@ async def living(pool: Pool, token_hashes: Sequence[bytes], *, idle_s: float) ->
     return {row[0]: row[1] for row in rows}
 
 
-async def end_session(pool: Pool, token_hash: bytes) -> SignInWay | None:
-    """Sign one session out and return by which way its user came in; None where there is none."""
+async def end_session(pool: Pool, token_hash: bytes) -> tuple[SignInWay, str | None] | None:
+    """Sign one session out; returns by which way its user came in, and the identity token that was kept; None where there is
+    none.
+    """
     with translate("cannot end the session"):
-        way: SignInWay | None = await pool.fetchval(statement("users/end_session"), token_hash)
-    return way
+        row = await pool.fetchrow(statement("users/end_session"), token_hash)
+    return None if row is None else (row["way"], row["identity_token"])
 
 
 async def end_sessions_of(pool: Pool, user_id: int) -> int:
@@ -374,14 +400,19 @@ async def audit(
     """Add an entry to the audit log: `event` in snake case, who did it, from which address, to whom or what."""
     with translate("cannot write the audit log"):
         await pool.execute(
-            statement("users/write_audit"), event, actor, address, subject, orjson.dumps(detail).decode()
+            statement("users/write_audit"),
+            event,
+            _storable(actor),
+            None if address is None else _storable(address),
+            None if subject is None else _storable(subject),
+            _json(detail),
         )
 
 
 async def audit_feed(pool: Pool, event: str, *, subject: str, **detail: Any) -> None:
     """As `audit`, for whoever acts as `tickdeck_writer`: who it was says the database's login."""
     with translate("cannot write the audit log"):
-        await pool.execute(statement("users/audit_feed"), event, subject, orjson.dumps(detail).decode())
+        await pool.execute(statement("users/audit_feed"), event, _storable(subject), _json(detail))
 
 
 async def read_audit(pool: Pool) -> AsyncIterator[AuditEntry]:

@@ -8,16 +8,18 @@ import secrets
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import structlog
 
 from tickdeck.app.config import ProviderSettings, UserSettings
+from tickdeck.app.users.attempt import Identified
 from tickdeck.app.users.identity import OWNER, Identity
 from tickdeck.app.users.limits import place_of
 from tickdeck.app.users.passwords import PasswordCheck
+from tickdeck.app.users.seal import sealed, unsealed
 from tickdeck.app.users.throttle import Throttle
 from tickdeck.db import users
 from tickdeck.db.errors import ConfigurationError, TickdeckError
@@ -50,6 +52,17 @@ class NotLetInError(TickdeckError):
     """Somebody whom a provider knows and who may not come in; the message is for him."""
 
 
+NO_LONGER: Final = "You may no longer sign in here. Ask an administrator of Tickdeck."
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """How a session's user had come in, and the provider's identity token, where one was kept."""
+
+    way: users.SignInWay
+    identity_token: str | None
+
+
 def role_of(claims: Mapping[str, Any], rules: ProviderSettings) -> users.UserRole | None:
     """The role that a provider's claims give: the highest that the rules name, else the one for everybody new, if any."""
     said = claims.get(rules.oidc_role_claim) if rules.oidc_role_claim is not None else None
@@ -70,6 +83,11 @@ def name_of(claims: Mapping[str, Any]) -> str:
 def token_hash(token: str) -> bytes:
     """What is stored of a token: tokens are random and long, so a plain SHA-256 does."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def _folded(name: str) -> str:
+    """The name as the database compares it, a letter at a time: else each way to write one would have tries of its own."""
+    return "".join(letter.lower()[0] for letter in name)
 
 
 def new_token() -> str:
@@ -188,7 +206,7 @@ class Access:
 
         Raises `TooOftenError` and `DatabaseError`.
         """
-        here, named = place_of(address), name.lower()
+        here, named = place_of(address), _folded(name)
         keys = [f"name and place {named} {here}", f"place {here}", f"name {named}"]
         tries = [users.Tries(token_hash(key), *each) for key, each in zip(keys, TRIES, strict=True)]
         wait_s = max(each.wait_s(key) for each, key in zip(self._tries, keys, strict=True))
@@ -201,14 +219,20 @@ class Access:
         user = await users.find_user(self._pool, name)
         hashed = None if user is None else user.password_hash
         if not await self._check(hashed, password) or user is None or user.disabled:
-            await users.audit(self._pool, "sign_in_refused", actor=name[:64], address=address)
+            await self._refused(name, address)
             return None
         self._tries[0].forgive(keys[0])
         await users.forgive_tries(self._pool, tries[0].key)
         for throttle, key, tried in zip(self._tries[1:], keys[1:], tries[1:], strict=True):
             throttle.give_back(key)  # the people of one house come from one address
             await users.give_back_try(self._pool, tried)
-        return await self.open_session(user, address=address, agent=agent, way="password")
+        token = await self.open_session(user, address=address, agent=agent, way="password")
+        if token is None:
+            await self._refused(name, address)
+        return token
+
+    async def _refused(self, name: str, address: str) -> None:
+        await users.audit(self._pool, "sign_in_refused", actor=name[:64], address=address)
 
     async def take_try(self, address: str) -> None:
         """Count a try from an address that costs more than a look; raise `TooOftenError` where there were too many."""
@@ -220,14 +244,14 @@ class Access:
             raise TooOftenError(wait_s)
 
     async def sign_in_by_provider(
-        self, issuer: str, claims: Mapping[str, Any], rules: ProviderSettings, *, address: str, agent: str
+        self, issuer: str, said: Identified, rules: ProviderSettings, *, address: str, agent: str
     ) -> str:
-        """The token of a new session of whom the provider's checked `claims` are about.
+        """The token of a new session of whom the provider's checked claims are about.
 
         He is known by issuer and subject, never by a name that the provider says.  One who is not known is added where
         the `rules` give him a role.  Raises `NotLetInError` and `DatabaseError`.
         """
-        subject = claims["sub"]
+        claims, subject = said.claims, said.claims["sub"]
         user = await users.find_subject(self._pool, issuer, subject)
         try:
             if user is None:
@@ -240,7 +264,12 @@ class Access:
                 way="provider", issuer=issuer, subject_there=subject, why=str(exc),
             )  # fmt: skip
             raise
-        return await self.open_session(user, address=address, agent=agent, way="provider")
+        token = await self.open_session(
+            user, address=address, agent=agent, way="provider", identity_token=said.token
+        )
+        if token is None:  # disabled just now
+            raise NotLetInError(NO_LONGER)
+        return token
 
     async def _add_by_provider(
         self, issuer: str, claims: Mapping[str, Any], role: users.UserRole | None
@@ -280,7 +309,7 @@ class Access:
         """The user with the role that the provider gives him now, if it does; the last administrator keeps his."""
         role = user.role if rules.oidc_role_claim is None else role_of(claims, rules)
         if user.disabled:
-            raise NotLetInError("You may no longer sign in here. Ask an administrator of Tickdeck.")
+            raise NotLetInError(NO_LONGER)
         if role is None:
             raise NotLetInError(f"The provider gives you no role here, {user.name}.")
         if user.role == role:
@@ -293,10 +322,20 @@ class Access:
         await users.audit(self._pool, "user_role_changed", actor="provider", subject=user.name, role=role)
         return replace(user, role=role)
 
-    async def open_session(self, user: users.User, *, address: str, agent: str, way: users.SignInWay) -> str:
-        """The token of a new session of a user who has shown who he is."""
+    async def open_session(
+        self,
+        user: users.User,
+        *,
+        address: str,
+        agent: str,
+        way: users.SignInWay,
+        identity_token: str | None = None,
+    ) -> str | None:
+        """The token of a new session of a user who has shown who he is; None where he is disabled or has another password by
+        now.
+        """
         token = new_token()
-        await users.open_session(
+        opened = await users.open_session(
             self._pool,
             user.id,
             token_hash(token),
@@ -304,16 +343,29 @@ class Access:
             agent=agent,
             lasts_s=self.settings.session_lasts_s,
             way=way,
+            checked=user,
+            identity_token=None if identity_token is None else sealed(identity_token, token),
         )
+        if not opened:
+            return None
         await users.end_dead_sessions(self._pool, idle_s=self.settings.session_idle_s)
         await users.audit(self._pool, "signed_in", actor=user.name, address=address, way=way)
         return token
 
-    async def sign_out(self, identity: Identity, *, everywhere: bool, address: str) -> users.SignInWay | None:
-        """End the session, or all of its user's; returns by which way he came in, None where there was no session."""
+    async def end_session(self, identity: Identity) -> None:
+        """End a session that another one takes the place of."""
+        if identity.key is not None:
+            await users.end_session(self._pool, identity.key)
+            self._known.pop(identity.key, None)
+            self._forgets += 1
+
+    async def sign_out(
+        self, identity: Identity, cookie: str, *, everywhere: bool, address: str
+    ) -> SignedOut | None:
+        """End the session of this cookie, or all of its user's; None where there was no session."""
         if identity.key is None or identity.user_id is None:
             return None
-        way = await users.end_session(self._pool, identity.key)
+        ended = await users.end_session(self._pool, identity.key)
         if everywhere:
             await users.end_sessions_of(self._pool, identity.user_id)
         self._known.clear()
@@ -321,4 +373,7 @@ class Access:
         await users.audit(
             self._pool, "signed_out", actor=identity.name, address=address, everywhere=everywhere
         )
-        return way
+        if ended is None:
+            return None
+        way, token = ended
+        return SignedOut(way, None if token is None else unsealed(token, cookie))

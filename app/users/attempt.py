@@ -7,7 +7,9 @@ import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tickdeck.db.errors import TickdeckError
 
@@ -22,6 +24,14 @@ class SignInError(TickdeckError):
 
 class ProviderAwayError(SignInError):
     """The provider does not answer, or not as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Whom the provider's checked identity token is about: its claims, and the token itself where it is to be kept."""
+
+    claims: Mapping[str, Any]
+    token: str | None
 
 
 @dataclass(frozen=True, slots=True)

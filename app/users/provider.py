@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,7 +18,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from tickdeck.app.config import ProviderSettings, is_safe_address
-from tickdeck.app.users.attempt import Attempt, ProviderAwayError, SignInError
+from tickdeck.app.users.attempt import Attempt, Identified, ProviderAwayError, SignInError
 from tickdeck.app.users.throttle import Throttle
 
 log = structlog.get_logger(__name__)
@@ -33,6 +32,8 @@ LEEWAY_S: Final = 60
 TIMEOUT_S: Final = 10.0
 FRESH_S: Final = 3_600.0
 """How long the provider's description is used before it is read again."""
+MOST_HINT: Final = 4_096
+"""The longest identity token that is kept, to be sent in an address: some servers take 8 KiB of one at the most."""
 KEYS_AGAIN_S: Final = 30.0
 """How often its keys are read again in the long run, where a token names one that is not among them."""
 
@@ -60,11 +61,10 @@ class Provider:
             )
         return str(url)
 
-    async def sign_out_address(self, back: str) -> str | None:
+    async def sign_out_address(self, back: str, identity_token: str | None = None) -> str | None:
         """Where the browser is sent to sign out there, too (OpenID Connect RP-Initiated Logout 1.0); it comes back to `back`.
 
-        None where the provider has no such place, or does not answer.  It asks its user first: identity tokens, by which it
-        would not, are not kept here.
+        None where the provider has no such place, or does not answer.  Without the `identity_token` it asks its user first.
         """
         try:
             there = (await self._description()).get("end_session_endpoint")
@@ -74,10 +74,12 @@ class Provider:
         if not isinstance(there, str) or not is_safe_address(there):
             return None
         asked = {"client_id": self.settings.oidc_client_id or "", "post_logout_redirect_uri": back}
+        if identity_token is not None:
+            asked["id_token_hint"] = identity_token
         return f"{there}{'&' if '?' in there else '?'}{urlencode(asked)}"
 
-    async def claims(self, attempt: Attempt, code: str, back: str) -> Mapping[str, Any]:
-        """The claims of the identity token that the code is good for, all of them checked.
+    async def identified(self, attempt: Attempt, code: str, back: str) -> Identified:
+        """Who the identity token that the code is good for is about, all of it checked.
 
         Raises `SignInError` for a code or a token that is not good, `ProviderAwayError` where none is to be had.
         """
@@ -116,9 +118,9 @@ class Provider:
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError, KeyError) as exc:
             raise SignInError(NOT_GOOD, f"the identity token is not good: {exc!r}") from exc
-        if not claims["sub"] or len(claims["sub"]) > 255:
+        if not claims["sub"] or len(claims["sub"]) > 255 or not claims["sub"].isprintable():
             raise SignInError(NOT_GOOD, "the identity token names nobody")
-        return dict(claims)
+        return Identified(dict(claims), identity if len(identity) <= MOST_HINT else None)
 
     async def _decoded(self, identity: str) -> jwt.Token:
         registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from tickdeck.app.users.access import Access, TooOftenError
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.web.gate import COOKIE, IDENTITY
+from tickdeck.app.web.guard import cookie_of
 from tickdeck.app.web.proxies import prefix_of
 
 if TYPE_CHECKING:
@@ -46,17 +47,18 @@ def router(access: Access, provider: Provider | None = None) -> APIRouter:
             return page(
                 request, wanted, name, "This name and password do not belong together.", 401, label=label
             )
-        return signed_in(request, token, wanted, access)
+        return await signed_in(request, token, wanted, access)
 
     @routes.post("/logout", include_in_schema=False)
     async def sign_out(request: Request, everywhere: bool = False) -> Response:  # noqa: FBT001, FBT002 - a query
         identity = identity_of(request)
-        way = None
+        ended = None
         if identity is not None:
-            way = await access.sign_out(identity, everywhere=everywhere, address=address(request))
+            cookie = cookie_of(request.headers, COOKIE) or ""
+            ended = await access.sign_out(identity, cookie, everywhere=everywhere, address=address(request))
         there = None
-        if provider is not None and way == "provider":
-            there = await provider.sign_out_address(here(request, "/login"))
+        if provider is not None and ended is not None and ended.way == "provider":
+            there = await provider.sign_out_address(here(request, "/login"), ended.identity_token)
         answer: Response = (
             RedirectResponse(f"{prefix_of(request.scope)}/login", 303)
             if there is None
@@ -75,8 +77,11 @@ def router(access: Access, provider: Provider | None = None) -> APIRouter:
     return routes
 
 
-def signed_in(request: Request, token: str, wanted: str, access: Access) -> Response:
-    """Hand the session's cookie over and go on to the page that was wanted."""
+async def signed_in(request: Request, token: str, wanted: str, access: Access) -> Response:
+    """Hand the session's cookie over and go on to the page that was wanted; the session that was there before ends."""
+    before = identity_of(request)
+    if before is not None:
+        await access.end_session(before)
     answer = RedirectResponse(inside(request, wanted), 303)
     answer.set_cookie(
         COOKIE,

@@ -53,7 +53,7 @@ def router(access: Access, provider: Provider | None) -> APIRouter:
         wanted = _wanted(request, attempt, provider) or ""
         try:
             token = await _let_in(request, attempt if wanted else None, access, provider)
-            answer = signed_in(request, token, wanted, access)
+            answer = await signed_in(request, token, wanted, access)
         except (SignInError, NotLetInError, TooOftenError) as exc:
             answer = _refused(request, wanted, exc, provider)
         answer.delete_cookie(ATTEMPT_COOKIE, **_cookie(request))
@@ -71,13 +71,13 @@ async def _let_in(request: Request, attempt: Attempt | None, access: Access, pro
         raise SignInError(NOT_OURS)
     code = _only(request, "code")
     if not code or "error" in request.query_params:
-        said = _only(request, "error")[:80]
-        raise NotLetInError(f"The provider did not let you in: {said or 'it does not say why'}.")
+        why = _only(request, "error")[:80]
+        raise NotLetInError(f"The provider did not let you in: {why or 'it does not say why'}.")
     await access.take_try(address(request))
-    claims = await provider.claims(attempt, code, here(request, BACK))
+    said = await provider.identified(attempt, code, here(request, BACK))
     return await access.sign_in_by_provider(
         provider.settings.oidc_issuer or "",
-        claims,
+        said,
         provider.settings,
         address=address(request),
         agent=agent(request),

@@ -36,6 +36,8 @@ class LocalProvider:
         self.refusals: list[str] = []
         self.sign_outs: list[dict[str, str]] = []
         """What whoever came to sign out here has sent along."""
+        self.tokens: list[str] = []
+        """The identity tokens that it gave."""
         self._own = RSAKey.generate_key(2048, {"kid": "first"})
         self._codes: dict[str, dict[str, str]] = {}
         provider = self
@@ -134,7 +136,8 @@ class LocalProvider:
         else:
             answer = {"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "expires_in": 60}
             if "no token" not in self.faults:
-                answer["id_token"] = self._token(asked["nonce"])
+                self.tokens.append(self._token(asked["nonce"]))
+                answer["id_token"] = self.tokens[-1]
             self._answer(request, 200, answer)
 
     def _token(self, nonce: str) -> str:

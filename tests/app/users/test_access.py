@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tickdeck.app.config import UserSettings
-from tickdeck.app.users.access import Access, TooOftenError, token_hash
+from tickdeck.app.users.access import Access, TooOftenError, _folded, token_hash
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.users.passwords import hash_password
 from tickdeck.db import users
@@ -37,6 +37,7 @@ async def test_a_look_up_under_way_while_a_session_ends_is_not_remembered(
         assert ada is not None
         access = Access(pool, UserSettings())
         cookie = await access.open_session(ada, address="here", agent="a test", way="password")
+        assert cookie is not None
         session = Identity.of(ada, token_hash(cookie))
 
         async def who() -> Identity | None:
@@ -49,7 +50,7 @@ async def test_a_look_up_under_way_while_a_session_ends_is_not_remembered(
             await users.end_session(pool, token_hash(cookie))
             assert await access.living([session]) == set()
         else:
-            await access.sign_out(session, everywhere=end == "signing out everywhere", address="here")
+            await access.sign_out(session, cookie, everywhere=end == "signing out everywhere", address="here")
         go_on.set()
         assert await under_way == session
         assert await who() is None
@@ -82,6 +83,52 @@ async def test_tries_are_counted_over_all_processes_and_restarts(tickdeck_db: st
             *(users.take_try(pool, at_once if n % 2 else at_once[::-1]) for n in range(20))
         )
         assert sum(wait == 0 for wait in waits) == 5
+
+
+@pytest.mark.parametrize("change", ["another password", "disabled"])
+async def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(
+    tickdeck_db: str, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """An administrator ends all sessions then, and this one would come after them."""
+    async with await open_pool(tickdeck_db, role="settings", size=2) as pool:
+        await users.add_user(pool, "bob", role="admin")
+        await users.add_user(pool, "ada", role="analyst", password_hash=hash_password("a long password"))
+        access = Access(pool, UserSettings())
+        find = users.find_user
+
+        async def changed_meanwhile(pool: Pool, name: str) -> users.User | None:
+            found = await find(pool, name)
+            if change == "disabled":
+                await users.change_user(pool, "ada", disabled=True)
+            else:
+                await users.change_user(pool, "ada", password_hash=hash_password("another password"))
+            return found
+
+        monkeypatch.setattr(users, "find_user", changed_meanwhile)
+        assert await access.sign_in("ada", "a long password", address="192.0.2.1", agent="") is None
+        assert await users.list_sessions(pool, None, idle_s=60) == []
+
+
+async def test_whatever_a_name_is_written_in_is_answered_and_audited(tickdeck_db: str) -> None:
+    names = ("a\x00b", "\x1b[31mroot\r\nsigned_in", "x" * 10_000, "'; drop table users --")
+    async with await open_pool(tickdeck_db, role="settings", size=2) as pool:
+        access = Access(pool, UserSettings())
+        for number, name in enumerate(names):
+            assert await access.sign_in(name, "wrong", address=f"192.0.2.{number}", agent="\x00") is None
+        entries = [each.actor async for each in users.read_audit(pool)]
+        assert entries[:2] == ["a\ufffdb", "\x1b[31mroot\r\nsigned_in"]
+        assert entries[2] == "x" * 64
+
+
+async def test_each_way_to_write_a_name_has_the_same_tries(tickdeck_db: str) -> None:
+    """As the database compares names: it knows more capital letters of an i than one."""
+    letters = [letter for code in range(0x110000) if (letter := chr(code)).isalpha()]
+    async with await open_pool(tickdeck_db, role="settings", size=1) as pool:
+        rows = await pool.fetch("select letter, lower(letter) from unnest($1::text[]) letter", letters)
+    mine: dict[str, set[str]] = {}
+    for letter, folded in rows:
+        mine.setdefault(folded, set()).add(_folded(letter))
+    assert {each: found for each, found in mine.items() if len(found) > 1} == {}
 
 
 async def test_a_linked_user_is_who_the_provider_says(tickdeck_db: str) -> None:

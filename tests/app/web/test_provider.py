@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 import pytest
 import requests
 from joserfc.jwk import OctKey, RSAKey
@@ -21,6 +22,7 @@ from tests.browser.dashboard import Dashboard
 from tickdeck.app.config import ProviderSettings
 from tickdeck.app.users.access import name_of, role_of
 from tickdeck.app.users.attempt import Attempt
+from tickdeck.app.users.seal import sealed, unsealed
 from tickdeck.app.web.gate import ATTEMPT_COOKIE, COOKIE
 from tickdeck.db import users
 from tickdeck.db.session import Pool
@@ -124,6 +126,7 @@ def test_who_is_known_comes_in_and_back_to_the_page_that_was_wanted(desk: Desk) 
         {"sub": ""},
         {"sub": "x" * 300},
         {"sub": 7},
+        {"sub": "a\x00b"},
         {"at_hash": "of another token"},
     ],
     ids=str,
@@ -272,6 +275,14 @@ def test_what_was_refused_is_in_the_audit_log(desk: Desk) -> None:
     assert (entries[-1].event, entries[-1].detail["subject_there"]) == ("sign_in_refused", "audited")
 
 
+def test_what_is_sealed_is_for_one_cookie() -> None:
+    kept = sealed("a token", "cookie")
+    assert unsealed(kept, "cookie") == "a token"
+    assert unsealed(kept, "another") is None
+    assert unsealed(kept[:-4] + "AAAA", "cookie") is None
+    assert unsealed("no such thing", "cookie") is None
+
+
 def test_an_attempt_knows_its_own_state_only() -> None:
     attempt = Attempt.new()
     assert attempt.wanted(attempt.state("/?a=ü")) == "/?a=ü"
@@ -323,6 +334,10 @@ def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, Any],
 def test_who_came_by_the_provider_is_led_on_to_sign_out_there_too(desk: Desk) -> None:
     browser, address = desk.leave()
     desk.come_back(browser, address)
+    with psycopg.connect(desk.database) as connection:
+        kept = connection.execute("select identity_token from user_sessions").fetchall()
+    assert kept
+    assert desk.provider.tokens[-1].split(".")[1] not in str(kept), "it is of use to who has the cookie only"
     out = browser.post(
         f"{desk.url}/logout", headers={"Origin": desk.url}, allow_redirects=False, timeout=PATIENCE_S
     )
@@ -332,10 +347,9 @@ def test_who_came_by_the_provider_is_led_on_to_sign_out_there_too(desk: Desk) ->
     there = html.unescape(refresh[1])
     assert f'href="{html.escape(there)}">Sign out at &lt;b&gt;Desk&lt;/b&gt;, too' in out.text
     assert there.startswith(f"{desk.provider.issuer}/out?")
-    assert parse_qs(urlsplit(there).query) == {
-        "client_id": ["tickdeck"],
-        "post_logout_redirect_uri": [f"{desk.url}/login"],
-    }
+    said = parse_qs(urlsplit(there).query)
+    assert said.pop("id_token_hint") == [desk.provider.tokens[-1]], "by which it need not ask its user"
+    assert said == {"client_id": ["tickdeck"], "post_logout_redirect_uri": [f"{desk.url}/login"]}
     assert browser.get(f"{desk.url}/api/me", timeout=PATIENCE_S).status_code == 401
 
     again = browser.post(

@@ -1,0 +1,1 @@
+alter table user_sessions drop column identity_token;
