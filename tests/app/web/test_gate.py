@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
+import select
+import socket as raw_socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -21,9 +24,11 @@ from websockets.sync.client import connect as connect_socket
 from tests.paths import ROOT
 from tickdeck.app.config import DashboardSettings, Settings
 from tickdeck.app.main import create_app
+from tickdeck.app.replay.room import CONTROLS
 from tickdeck.app.users.access import TOKEN_PREFIX, new_token, token_hash
 from tickdeck.app.users.passwords import hash_password
-from tickdeck.app.web.gate import COOKIE, RULES, SESSION_OVER
+from tickdeck.app.web.gate import COOKIE, RULES, SESSION_OVER, rule_of
+from tickdeck.app.web.push import REQUESTS
 from tickdeck.db import users
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.session import Pool, open_pool
@@ -95,18 +100,30 @@ TABLE: Final[dict[str, dict[str, int]]] = {
     "/api/alerts/log": _DATA,
 }
 """The status of a GET, by path and by who asks."""
-ELSEWHERE: Final = {
-    "/ws": "test_sockets",
-    "/api/drawings/{number}": "test_drawings.test_who_may_draw",
-    "/api/alerts/{number}": "test_alerts.test_who_may_make_alerts",
-    "/logout": "test_signing_in_and_out",
-    "/login/oidc": "tests/app/web/test_provider.py",
-    "/login/oidc/back": "tests/app/web/test_provider.py",
-    "/_dash-component-suites/{package_name}/{fingerprinted_path:path}": "the same rule as /_dash-layout",
-    "/_dash-update-component": "test_changes_are_asked_for_by_our_own_pages_only",
-    "/_reload-hash": "answers only where Dash reloads itself; the same rule as /_dash-layout",
+_ADMIN: Final = _OUT | {"viewer": 403, "analyst": 403, "read token": 403, "metrics token": 403}
+_ANALYST: Final = _OUT | _NO_PROGRAM | {"viewer": 403}
+CHANGES: Final[dict[str, dict[str, int]]] = {
+    "POST /_dash-update-component": _OUT | _NO_PROGRAM | dict.fromkeys(_IN, 400),
+    "POST /api/corrections": _ADMIN | {"admin": 422, "admin token": 422},
+    "PUT /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "DELETE /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "PUT /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "DELETE /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "POST /login": dict.fromkeys(WHO, 401) | _NO_PROGRAM,
+    "POST /logout": _OUT | _NO_PROGRAM | dict.fromkeys(_IN, 303),
 }
-"""Paths that are no plain GET, and which test has them."""
+"""The status of what changes something, asked for by a page of ours with a body that means nothing; of any other page's 403."""
+CALLBACKS: Final = {"instrument.children": "viewer"}
+"""What Dash answers on `/_dash-update-component`, and who may ask: its rule is one for all."""
+OPEN_ASSETS: Final = {"favicon.svg", "login.css"}
+ELSEWHERE: Final = {
+    "GET /ws": "test_sockets",
+    "GET /login/oidc": "tests/app/web/test_provider.py",
+    "GET /login/oidc/back": "tests/app/web/test_provider.py",
+    "GET /_dash-component-suites/{package_name}/{fingerprinted_path:path}": "the same rule as /_dash-layout",
+    "GET /_reload-hash": "answers only where Dash reloads itself; the same rule as /_dash-layout",
+}
+"""What is no plain GET, and which test has it."""
 
 
 @dataclass
@@ -203,21 +220,102 @@ def test_who_may_ask_for_what(desk: Desk, path: str) -> None:
     assert {who: desk.get(path, who).status_code for who in WHO} == TABLE[path]
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_who_may_change_what(desk: Desk, change: str) -> None:
+    method, path = change.replace("{number}", "1").split()
+
+    def ask(who: str, headers: dict[str, str], **more: str) -> int:
+        return requests.request(
+            method,
+            desk.server.url + path,
+            headers=headers | more,
+            data=f"name=no-{who}".replace(" ", "-") if path == "/login" else "{}",
+            timeout=PATIENCE_S,
+            allow_redirects=False,
+        ).status_code
+
+    own = dict(desk.sessions)
+    if path in {"/logout", "/login"}:  # sessions that may end by it
+        own = desk.settings(_more_sessions)
+    headers = {who: {"Cookie": f"{COOKIE}={own[who]}"} if who in own else desk.headers(who) for who in WHO}
+    for foreign in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert {ask(who, headers[who], **foreign) for who in WHO if "token" not in who} == {403}
+    assert ask("admin", headers["admin"]) == 403, "a cookie, and nothing that says from where"
+    answers = {who: ask(who, headers[who], **{"Sec-Fetch-Site": "same-origin"}) for who in WHO}
+    assert answers == CHANGES[change]
+
+
+async def _more_sessions(pool: Pool) -> dict[str, str]:
+    made: dict[str, str] = {"expired": new_token(), "wrong": new_token()}
+    for role in ("viewer", "analyst", "admin"):
+        user = await users.find_user(pool, role)
+        assert user is not None
+        made[role] = new_token()
+        await users.open_session(
+            pool, user.id, token_hash(made[role]), address="test", agent="", lasts_s=3600
+        )
+    return made
+
+
+def test_no_route_answers_to_another_name_or_lets_other_sites_read(desk: Desk) -> None:
+    with requests.Session() as browser:
+        for path in TABLE:
+            asked = desk.headers("admin") | {"Origin": "https://evil.example"}
+            there = browser.get(desk.server.url + path, headers=asked, timeout=PATIENCE_S)
+            assert [name for name in there.headers if name.lower().startswith("access-control")] == [], path
+            for host in ("evil.example", "localhost.", "localhost, evil.example"):
+                other = browser.get(
+                    desk.server.url + path, headers=asked | {"Host": host}, timeout=PATIENCE_S
+                )
+                assert other.status_code == 421, (path, host)
+        for change in CHANGES:
+            method, path = change.split()
+            other = browser.request(
+                method, desk.server.url + path, headers=asked | {"Host": "evil.example"}, timeout=PATIENCE_S
+            )
+            assert other.status_code == 421, change
+
+
+def test_every_asset_is_for_those_who_came_in(desk: Desk) -> None:
+    folder = ROOT / "app" / "assets"
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert len(names) > 50
+    with requests.Session() as browser:
+        found = {
+            name: browser.get(f"{desk.server.url}/assets/{name}", timeout=PATIENCE_S).status_code
+            for name in names
+        }
+    assert {name for name, status in found.items() if status == 200} == OPEN_ASSETS
+    assert {status for name, status in found.items() if name not in OPEN_ASSETS} == {401}
+
+
+def test_every_callback_is_in_the_table(desk: Desk) -> None:
+    told = desk.get("/_dash-dependencies", "viewer").json()
+    assert {each["output"] for each in told} == CALLBACKS.keys()
+    assert rule_of("/_dash-update-component").role == "viewer"
+
+
+def routes_of(router: Any) -> Iterator[str]:
+    """`METHOD path` of all that a router answers, whether its documentation shows it or not."""
+    for route in router.routes:
+        if included := getattr(route, "original_router", None):
+            yield from routes_of(included)
+        elif path := getattr(route, "path", None):
+            for method in getattr(route, "methods", None) or {"GET"}:
+                yield f"{method} {path}"
+
+
 async def test_every_route_is_in_the_table(tickdeck_db: str) -> None:
     """A new route fails here until somebody has written down who may use it."""
     async with create_app(Settings(), tickdeck_db) as app:
-        described = set(app.openapi()["paths"])
-        mounted = {
-            str(path)
-            for route in app.router.routes
-            if (path := getattr(route, "path", None)) and path != "/assets"
-        }
-    known = {path.partition("?")[0] for path in TABLE} | ELSEWHERE.keys()
-    assert described | mounted <= known
+        found = {route for route in routes_of(app.router) if not route.startswith("HEAD ")}
+    known = {f"GET {path.partition('?')[0]}" for path in TABLE} | CHANGES.keys() | ELSEWHERE.keys()
+    assert {"GET /login", "POST /login", "GET /ws", "GET /api/docs"} < found, "some are not seen at all"
+    assert found - known == {"GET /assets"}  # a folder: test_every_asset_is_for_those_who_came_in
 
 
 def test_every_path_of_the_table_has_a_rule() -> None:
-    for path in [*TABLE, *ELSEWHERE]:
+    for path in [*TABLE, *(each.split()[1] for each in (*CHANGES, *ELSEWHERE))]:
         assert any(re.fullmatch(rule.path, path.partition("?")[0]) for rule in RULES), path
 
 
@@ -263,7 +361,7 @@ def test_no_origin_is_too_strange_to_be_refused(desk: Desk, origin: str) -> None
 @pytest.mark.parametrize("length", ["0" * 30 + "9" * 9, "9" * 9, "-1", "1_0"])
 def test_no_body_is_longer_than_it_may_be_however_that_is_written(desk: Desk, length: str) -> None:
     url = urlsplit(desk.server.url)
-    with socket.create_connection((url.hostname, url.port), timeout=PATIENCE_S) as raw:
+    with raw_socket.create_connection((url.hostname, url.port), timeout=PATIENCE_S) as raw:
         raw.sendall(
             f"POST /login HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {length}\r\n\r\n".encode()
         )
@@ -291,7 +389,7 @@ def test_no_path_leads_round_the_gate(desk: Desk, path: str) -> None:
     whos = ("nobody", "viewer") if path.endswith("metrics") else ("nobody",)
     for who in whos:
         cookie = "".join(f"{name}: {value}\r\n" for name, value in desk.headers(who).items())
-        with socket.create_connection((url.hostname, url.port), timeout=PATIENCE_S) as raw:
+        with raw_socket.create_connection((url.hostname, url.port), timeout=PATIENCE_S) as raw:
             head = f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n{cookie}Connection: close\r\n\r\n"
             raw.sendall(head.encode())
             said = raw.makefile("rb").read()
@@ -321,6 +419,10 @@ def test_signing_in_and_out(desk: Desk) -> None:
     assert desk.get("/api/me", "nobody", Cookie=cookie).json() == {
         "name": "analyst", "role": "analyst", "signed_in": True,
     }  # fmt: skip
+    again = desk.post("/login", "nobody", {"name": "analyst", "password": PASSWORD}, **mine)
+    assert again.status_code == 303
+    assert desk.get("/api/me", "nobody", Cookie=cookie).status_code == 401, "the one before ends with it"
+    mine["Cookie"] = cookie = again.headers["set-cookie"].partition(";")[0]
     assert desk.post("/logout", "nobody", **mine).status_code == 303
     assert desk.get("/api/me", "nobody", Cookie=cookie).status_code == 401
     assert desk.get("/api/me", "analyst").status_code == 200  # the other session
@@ -331,9 +433,7 @@ def test_signing_in_and_out(desk: Desk) -> None:
     [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
 )
 def test_changes_are_asked_for_by_our_own_pages_only(desk: Desk, foreign: dict[str, str]) -> None:
-    for path in ("/_dash-update-component", "/logout"):
-        assert desk.post(path, "admin", "{}", **foreign).status_code == 403
-        assert desk.post(path, "admin", "{}").status_code == 403  # a cookie, and nothing that says from where
+    assert desk.post("/logout", "admin", "{}", **foreign).status_code == 403
     own = desk.post("/_dash-update-component", "admin", "{}", Origin=desk.server.url)
     assert own.status_code not in {401, 403}
     assert desk.get("/api/me", "admin").status_code == 200
@@ -385,38 +485,170 @@ def test_viewers_watch_replays_and_analysts_control_them(desk: Desk) -> None:
         assert "needs the role" in say(viewer, {"replay": {"do": "take"}})["message"]
 
 
-@pytest.mark.parametrize("way", ["signed out everywhere", "disabled", "another role", "another password"])
-def test_an_open_socket_ends_with_its_session(desk: Desk, way: str) -> None:
-    async def somebody(pool: Pool) -> str:
-        number = await users.add_user(pool, f"late {way}".replace(" ", "-"), "viewer")
-        token = new_token()
-        await users.open_session(pool, number, token_hash(token), address="test", agent="", lasts_s=3600)
-        return token
+ALL_WHO_LOOK: Final = {"viewer", "analyst", "read token"}
+MESSAGES: Final[dict[str, set[str]]] = {
+    "subscribe": ALL_WHO_LOOK,
+    "ping": ALL_WHO_LOOK,
+    "painted": ALL_WHO_LOOK,
+    "replay open": {"analyst"},
+    "replay join": ALL_WHO_LOOK,
+    **{
+        each: {"analyst"}
+        for each in ("play", "pause", "seek", "step", "speed", "loop", "open", "close", "corrections", "give", "take")
+    },
+    "leave": ALL_WHO_LOOK,
+    "live": ALL_WHO_LOOK,
+}  # fmt: skip
+"""Who may send what over a socket: each request, and each control of a replay that he is in."""
+
+
+def test_who_may_say_what_over_a_socket(desk: Desk) -> None:
+    """A new request or control fails here until somebody has written down who may send it."""
+    assert {*REQUESTS, *CONTROLS} - {"replay"} | {"replay open", "replay join"} == MESSAGES.keys()
+
+    def say(socket: Any, message: object) -> tuple[str, dict[str, Any]]:
+        """What is complained of, and the newest about the replay, until the answers to the message are there."""
+        socket.send(json.dumps(message))
+        socket.send('{"ping": "all"}')
+        complaints = ""
+        replay: dict[str, Any] = {}
+        while True:
+            answer = json.loads(socket.recv(PATIENCE_S))
+            if answer.get("pong") == "all":
+                return complaints, replay
+            complaints += answer.get("message", "")
+            replay = answer.get("replay") or replay
+
+    opened = {"open": {"symbols": ["A"], "from": "2026-01-05T14:00Z", "to": "2026-01-05T15:00Z"}}
+    refused: dict[str, set[str]] = {each: set() for each in MESSAGES}
+    with (
+        connect_socket(desk.server.ws_url, additional_headers=desk.headers("analyst")) as holder,
+        connect_socket(desk.server.ws_url, additional_headers=desk.headers("viewer")) as viewer,
+        connect_socket(desk.server.ws_url, additional_headers=desk.headers("read token")) as program,
+    ):
+        _, replay = say(holder, {"replay": opened})
+        while "room" not in replay:
+            _, replay = say(holder, {})
+        people = {"analyst": holder, "viewer": viewer, "read token": program}
+        for each in MESSAGES:
+            for who, socket in people.items():
+                if each in REQUESTS:
+                    message: dict[str, Any] = {each: {}}
+                elif each == "replay open":
+                    message = {"replay": opened | {"open": opened["open"] | {"symbols": []}}}
+                elif each == "replay join":
+                    message = {"replay": {"join": replay["room"]}}
+                else:
+                    message = {"replay": {"do": each}}
+                complaint, _ = say(socket, message)
+                if "not yours" in complaint or "it needs" in complaint or "this needs" in complaint:
+                    refused[each].add(who)
+    assert {each: ALL_WHO_LOOK - refused[each] for each in MESSAGES} == MESSAGES
+
+
+ENDS: Final = (
+    "signed out everywhere", "disabled", "another role", "another password", "over", "token revoked", "token over",
+    "its owner disabled", "reads nothing",
+)  # fmt: skip
+"""What ends a session or a token while its socket is open."""
+
+
+def test_open_sockets_end_with_their_sessions(desk: Desk) -> None:
+    """Within five seconds; those of one who takes nothing as well, to whom nobody can say so."""
+    made: dict[str, tuple[int, str]] = {}
+
+    def name(way: str) -> str:
+        return f"late-{way}".replace(" ", "-")
+
+    async def people(pool: Pool) -> None:
+        for way in ENDS:
+            number = await users.add_user(pool, name(way), "viewer")
+            token = new_token()
+            if way.startswith(("token", "its")):
+                days = None if way != "token over" else 1
+                await users.add_token(pool, number, "x", token_hash(token), ["read"], days=days)
+            else:
+                await users.open_session(
+                    pool, number, token_hash(token), address="test", agent="", lasts_s=3600
+                )
+            made[way] = number, token
 
     async def end(pool: Pool) -> None:
-        name = f"late {way}".replace(" ", "-")
-        user = await users.find_user(pool, name)
-        assert user is not None
-        if way == "signed out everywhere":
-            await users.end_sessions_of(pool, user.id)
-        elif way == "disabled":
-            await users.change_user(pool, name, disabled=True)
-        elif way == "another role":
-            await users.change_user(pool, name, role="analyst")
-        else:
-            await users.change_user(pool, name, password_hash=hash_password(PASSWORD))
+        await users.end_sessions_of(pool, made["signed out everywhere"][0])
+        await users.end_sessions_of(pool, made["reads nothing"][0])
+        await users.change_user(pool, name("disabled"), disabled=True)
+        await users.change_user(pool, name("its owner disabled"), disabled=True)
+        await users.change_user(pool, name("another role"), role="analyst")
+        await users.change_user(pool, name("another password"), password_hash=hash_password(PASSWORD))
+        await users.revoke_token(pool, made["token revoked"][0], "x")
+        await pool.execute(
+            "update user_sessions set expires_at = now() where token_hash = $1", token_hash(made["over"][1])
+        )
+        await pool.execute(
+            "update api_tokens set expires_at = now() where token_hash = $1",
+            token_hash(made["token over"][1]),
+        )
 
-    token = desk.settings(somebody)
-    with connect_socket(desk.server.ws_url, additional_headers={"Cookie": f"{COOKIE}={token}"}) as socket:
-        socket.send('{"ping": 1}')
-        assert "pong" in str(socket.recv(PATIENCE_S))
+    def headers(way: str) -> dict[str, str]:
+        token = made[way][1]
+        if way.startswith(("token", "its")):
+            return {"Authorization": f"Bearer {token}"}
+        return {"Cookie": f"{COOKIE}={token}"}
+
+    desk.settings(people)
+    with ExitStack() as stack:
+        sockets = {}
+        for way in ENDS[:-1]:
+            socket = stack.enter_context(connect_socket(desk.server.ws_url, additional_headers=headers(way)))
+            socket.send('{"ping": 1}')
+            assert "pong" in str(socket.recv(PATIENCE_S))
+            sockets[way] = socket
+        stuffed = stack.enter_context(stuffed_socket(desk.server, headers("reads nothing")))
         desk.settings(end)
-        with pytest.raises(websockets.ConnectionClosedError):
-            socket.recv(5)  # nothing is watched, so nothing comes but the end, within five seconds
-        assert socket.close_code == SESSION_OVER
-    if way != "another role":  # then it is another's already, which nobody need sign in for again
-        me = desk.get("/api/me", "nobody", Cookie=f"{COOKIE}={token}")
-        assert me.status_code == 401, "what is known for a moment outlives no socket"
+        ended = time.monotonic()
+        for way, socket in sockets.items():
+            with pytest.raises(websockets.ConnectionClosedError):
+                socket.recv(5)  # nothing is watched, so nothing comes but the end
+            assert socket.close_code == SESSION_OVER, way
+        poll = select.poll()
+        poll.register(stuffed, select.POLLHUP | select.POLLERR)
+        assert poll.poll(1000 * (5 - (time.monotonic() - ended))), "it is not cut off"
+    for way in ENDS:
+        if way != "another role":  # then it is another's already, which nobody need sign in for again
+            me = desk.get("/api/me", "nobody", **headers(way))
+            assert me.status_code == 401, "what is known for a moment outlives no socket"
+
+
+@contextmanager
+def stuffed_socket(server: LiveServer, headers: dict[str, str]) -> Iterator[raw_socket.socket]:
+    """A socket whose client has asked until nothing was taken any more, and reads none of the answers."""
+    url = urlsplit(server.url)
+    ping = masked(json.dumps({"ping": "x" * 900}).encode())
+    with raw_socket.socket() as made:
+        made.setsockopt(raw_socket.SOL_SOCKET, raw_socket.SO_RCVBUF, 4096)
+        made.connect((url.hostname, url.port))
+        lines = [
+            f"{name}: {value}"
+            for name, value in (
+                headers
+                | {
+                    "Host": url.netloc, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+                }
+            ).items()
+        ]  # fmt: skip
+        made.sendall(("GET /ws HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode())
+        assert b" 101 " in made.recv(1024)
+        made.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                made.send(ping * 50)
+        yield made
+
+
+def masked(data: bytes) -> bytes:
+    """A text frame of a client (RFC 6455), with a mask of zeros."""
+    return b"\x81\xfe" + len(data).to_bytes(2) + bytes(4) + data
 
 
 async def test_without_users_others_are_not_let_in(tickdeck_db: str) -> None:
