@@ -118,6 +118,51 @@ class ReplaySettings(Environment):
     """A replay that nobody watches for so many seconds ends; until then a page that reloads finds it again."""
 
 
+class AlertSettings(Environment):
+    """Where alerts may be sent; every field is documented in docs/configuration.md (a test checks that)."""
+
+    alert_webhook_hosts: tuple[str, ...] = ()
+    """Hosts, as `hooks.example.com` or `127.0.0.1:9000`, to which webhooks of alerts may go; none: there are no webhooks."""
+    alert_mail_to: tuple[str, ...] = ()
+    """Addresses, or `@domains`, to which mails of alerts may go; none: there are no mails."""
+    smtp_host: str | None = None
+    """The server that takes mails."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    """Its port."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection to it is encrypted; `none` on this machine only."""
+    smtp_from: str = "tickdeck@localhost"
+    """The address that mails are from."""
+    smtp_user: str | None = None
+    """Who signs in there; unset: nobody does."""
+    smtp_password: SecretStr | None = None
+    """The password that goes with it."""
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.alert_mail_to and self.smtp_host is None:
+            raise ValueError("TICKDECK_ALERT_MAIL_TO needs TICKDECK_SMTP_HOST")
+        if self.smtp_security == "none" and self.smtp_host and not _is_loopback(self.smtp_host):
+            raise ValueError("TICKDECK_SMTP_SECURITY=none is for a server on this machine")
+        return self
+
+    def refusal(self, *, webhook: str | None = None, email: str | None = None) -> str | None:
+        """Why alerts may not be sent there; None where they may."""
+        if webhook is not None:
+            parts = urlsplit(webhook)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+                return f"{webhook!r} is no http or https address"
+            if parts.netloc.lower() not in {each.lower() for each in self.alert_webhook_hosts}:
+                return f"webhooks may not go to {parts.netloc}: TICKDECK_ALERT_WEBHOOK_HOSTS does not name it"
+        if email is not None:
+            if not re.fullmatch(r"[^@\s<>,;:\"]{1,64}@[A-Za-z0-9.-]{1,189}", email):
+                return f"{email!r} is no mail address"
+            allowed = {each.lower() for each in self.alert_mail_to}
+            if not {email.lower(), "@" + email.lower().rpartition("@")[2]} & allowed:
+                return f"mails may not go to {email}: TICKDECK_ALERT_MAIL_TO does not name it"
+        return None
+
+
 class UserSettings(Environment):
     """How people sign in; every field is documented in docs/configuration.md (a test checks that)."""
 
@@ -215,3 +260,4 @@ class Settings:
     users: UserSettings = field(default_factory=UserSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from tickdeck.app.config import ProviderSettings, Settings
+from tickdeck.app.live.deliveries import Deliveries
 from tickdeck.app.live.hub import Hub
 from tickdeck.app.push.metrics import Spilled
 from tickdeck.app.push.outlets import server_options
@@ -82,6 +83,8 @@ async def create_app(
                     every_s=settings.database.verify_every_s,
                 )
                 tasks.start("verifying of candles", watch.run)
+            if settings.alerts.alert_webhook_hosts or settings.alerts.alert_mail_to:
+                tasks.start("sending of alerts", Deliveries(door.pool, settings.alerts, hub.alert_fired).run)
             tasks.start("checking of sessions", door.sockets.run)
             await hub.ready()  # who connects at once must not hear that every symbol is unknown
             try:
@@ -146,7 +149,7 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(rest.router(pool, most_rows=settings.limits.answer_rows))
     app.include_router(analysis.router(pool))
     app.include_router(drawings.router(door.pool))
-    app.include_router(alerts.router(door.pool))
+    app.include_router(alerts.router(door.pool, settings.alerts))
     app.include_router(corrections.router(door.pool, pool))
     app.include_router(state.router(hub.health, hub.metrics.registry))
     app.include_router(docs.router())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -72,6 +72,19 @@ class LogEntry:
     time: datetime
     value: float
     fired_at: datetime
+    undelivered: str | None = None
+    """Why a webhook or mail was not sent, or not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something to be sent of a firing, to `target`, for the `tries`-th time."""
+
+    id: int
+    way: Literal["webhook", "email"]
+    target: str
+    tries: int
+    entry: LogEntry
 
 
 async def list_rules(pool: Pool, owner: int | None) -> list[AlertRule]:
@@ -142,6 +155,26 @@ async def read_fired(pool: Pool, ids: Sequence[int]) -> list[LogEntry]:
     with translate("cannot read the alerts"):
         rows = await pool.fetch(statement("alerts/read_fired"), list(ids))
     return [_entry(row) for row in rows]
+
+
+async def take_deliveries(pool: Pool, *, limit: int, lease_s: float) -> list[Delivery]:
+    """Take what is due to be sent, so that nobody else does within `lease_s` seconds; say `end_delivery` of each."""
+    with translate("cannot read what is to be sent"):
+        rows = await pool.fetch(statement("alerts/take_deliveries"), limit, lease_s)
+    return [Delivery(row[0], row[1], row[2], row[3], _entry(list(row)[4:])) for row in rows]
+
+
+async def end_delivery(
+    pool: Pool,
+    delivery: Delivery,
+    state: Literal["sent", "failed", "waiting"],
+    *,
+    error: str = "",
+    pause_s: float = 0,
+) -> None:
+    """It was sent, cannot be sent, or is to be tried again after `pause_s` seconds."""
+    with translate("cannot store what was sent"):
+        await pool.execute(statement("alerts/end_delivery"), delivery.id, state, error, pause_s)
 
 
 async def read_progress(pool: Pool) -> int | None:

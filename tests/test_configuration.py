@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from tests.paths import ROOT
 from tickdeck.app.config import (
+    AlertSettings,
     DashboardSettings,
     LimitSettings,
     LiveSettings,
@@ -23,6 +24,7 @@ from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
 
 CLASSES: list[type[BaseSettings]] = [
+    AlertSettings,
     DashboardSettings,
     DatabaseSettings,
     LimitSettings,

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 import tickdeck
+from tickdeck.app.cli import alert as cli_alert
 from tickdeck.app.cli import bench as cli_bench
 from tickdeck.app.cli import db as cli_db
 from tickdeck.app.cli import export as cli_export
@@ -37,6 +38,7 @@ cli_replay.register(app)
 cli_verify.register(app)
 app.add_typer(cli_db.app, name="db")
 cli_user.register(app)
+cli_alert.register(app)
 app.add_typer(cli_bench.app, name="bench")
 
 

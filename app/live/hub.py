@@ -111,6 +111,8 @@ class Hub:
         self.alerts = (
             None if own is None else AlertDesk(own, pool, self.state, self.audience, self.connections)
         )
+        self.alert_fired = asyncio.Event()
+        """Set with each firing of a rule, whoever saw it."""
         self._clock_ahead_us = 0
         """By how much the database's clock is ahead of ours, as of the last notification and with its way here."""
         self._catch_up = CatchUp(
@@ -134,7 +136,7 @@ class Hub:
             on_late=self._on_late,
             on_answer=self._on_answer,
             on_refused=self.metrics.refused.inc,
-            others={} if self.alerts is None else {ALERTS_CHANNEL: self.alerts.notified},
+            others={} if self.alerts is None else {ALERTS_CHANNEL: self._on_alert},
         )
         self._memory = GivesBack()
         self._tasks = Supervisor()
@@ -301,6 +303,12 @@ class Hub:
             self.alerts.bars(message)
         self._catch_up.request_after(message)
         self.audience.changed()
+
+    def _on_alert(self, payload: str) -> None:
+        if self.alerts is not None:
+            self.alerts.notified(payload)
+        if payload.startswith("fired"):
+            self.alert_fired.set()
 
     def _on_feed(self, feed: FeedStatus) -> None:
         self._feeds.heard(feed)

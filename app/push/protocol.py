@@ -389,6 +389,7 @@ def alert_values(entry: LogEntry) -> dict[str, Any]:
         "time": to_us(entry.time) // 1000,
         "value": _number(entry.value) if math.isfinite(entry.value) else None,
         "fired_at": to_us(entry.fired_at) // 1000,
+        "undelivered": entry.undelivered,
     }
 
 

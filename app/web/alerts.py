@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tickdeck.app.config import AlertSettings
 from tickdeck.app.market.alert_rules import Repeat, check_rule
 from tickdeck.app.push.protocol import alert_values
 from tickdeck.app.users.identity import Identity
@@ -15,6 +16,7 @@ from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.proxies import address_of
 from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db import alerts, users
+from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.types import Interval
 from tickdeck.db.session import Pool
 
@@ -43,6 +45,15 @@ class AlertShape(BaseModel):
     ] = "once"
     every: Annotated[Interval, Field(description="the bar of `once a bar`")] = "1m"
     note: Annotated[Text, Field(max_length=200)] = ""
+    webhook: Annotated[
+        Text | None,
+        Field(
+            min_length=1, max_length=500, description="an http or https address that gets each firing by POST"
+        ),
+    ] = None
+    email: Annotated[
+        Text | None, Field(min_length=3, max_length=254, description="who gets a mail of each firing")
+    ] = None
     active: bool = True
 
 
@@ -68,10 +79,11 @@ class FiringShape(BaseModel):
     time: Annotated[int, Field(description="of the market, ms since the epoch")]
     value: Annotated[float | None, Field(description="the number that got there")]
     fired_at: Annotated[int, Field(description="when it was stored, ms since the epoch")]
+    undelivered: Annotated[str | None, Field(description="why a webhook or mail was not sent, or not yet")]
 
 
-def router(pool: Pool) -> APIRouter:
-    """`/api/alerts`; `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
+def router(pool: Pool, settings: AlertSettings) -> APIRouter:
+    """`/api/alerts`; `settings` say where alerts may be sent, `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
     routes = APIRouter(tags=["alerts"], responses=REFUSALS)
 
     @routes.get("/api/alerts")
@@ -95,11 +107,14 @@ def router(pool: Pool) -> APIRouter:
         """Store a rule, or what became of it; it waits anew."""
         who = _who(request)
         condition = check_rule(shape.condition, shape.symbol, shape.every)
+        refusal = settings.refusal(webhook=shape.webhook, email=shape.email)
+        if refusal is not None:
+            raise MarketDataError(refusal)
         rule = alerts.AlertRule(number, who.user_id, **{**shape.model_dump(), "condition": str(condition)})
         await alerts.save_rule(pool, rule)
         await users.audit(
             pool, "alert_saved", actor=who.name, address=address_of(request.scope), subject=str(number),
-            symbol=shape.symbol, condition=str(condition),
+            symbol=shape.symbol, condition=str(condition), webhook=shape.webhook, email=shape.email,
         )  # fmt: skip
         return Response(status_code=204)
 

@@ -18,7 +18,14 @@ from tickdeck.testing.dashboard import serving
 from tickdeck.testing.databases import Databases
 
 RULE: dict[str, Any] = {"symbol": "SPY", "condition": "price crosses 167.5"}
-STORED: dict[str, Any] = RULE | {"repeat": "once", "every": "1m", "note": "", "active": True}
+STORED: dict[str, Any] = RULE | {
+    "repeat": "once",
+    "every": "1m",
+    "note": "",
+    "webhook": None,
+    "email": None,
+    "active": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +97,9 @@ def test_who_may_make_alerts(desk: Desk) -> None:
     "change",
     [
         {"condition": "price"}, {"condition": "feed kraken silent for 5s"}, {"symbol": None}, {"every": "5s"},
-        {"every": "1w"}, {"repeat": "twice"}, {"note": "x" * 201}, {"note": "a\x00b"}, {"colour": "red"},
+        {"every": "1w"}, {"webhook": "http://127.0.0.1:1/"}, {"email": "me@here.example"}, {"repeat": "twice"}, {"note": "x" * 201}, {"note": "a\x00b"}, {"colour": "red"},
     ],
-    ids=["condition", "symbol of a feed", "no symbol", "seconds", "weeks", "repeat", "long note", "control character", "unknown"],
+    ids=["condition", "symbol of a feed", "no symbol", "seconds", "weeks", "webhook", "mail", "repeat", "long note", "control character", "unknown"],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused(desk: Desk, change: dict[str, Any]) -> None:
     assert put(desk, "analyst", str(uuid4()), RULE | change).status_code == 422
