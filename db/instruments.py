@@ -27,6 +27,12 @@ async def list_instruments(pool: PoolOrConnection) -> list[Instrument]:
     return [_with_known_zone(Instrument(**dict(row))) for row in rows]
 
 
+async def negative_symbols(pool: PoolOrConnection) -> frozenset[str]:
+    """The symbols whose prices may be 0 and below."""
+    with translate("cannot read the instruments"):
+        return frozenset(row[0] for row in await pool.fetch(statement("negative_symbols")))
+
+
 async def days_of(connection: Connection, symbol: str) -> str:
     """The day rule of `symbol` (see `Instrument.days`); UTC where it is unknown."""
     row = await connection.fetchrow(statement("day_rule_of"), symbol)
@@ -65,16 +71,17 @@ async def upsert_instruments(pool: PoolOrConnection, instruments: Sequence[Instr
 async def describe_instruments(pool: PoolOrConnection, found: Sequence[Instrument]) -> None:
     """Store what an exchange says of its instruments (as a writer), as `upsert_instruments` does.
 
-    Days that somebody has set to start at another time than midnight stay as they are, with their zone.
+    Days that somebody has set to start at another time than midnight stay as they are, with their zone, and so does
+    whether prices may be below zero.
     """
     known = {each.symbol: each for each in await list_instruments(pool)}
     kept = []
     for each in found:
         before = known.get(each.symbol)
+        negative = each.allow_negative or (before is not None and before.allow_negative)
         if before is not None and before.day_start != "00:00":
-            kept.append(replace(each, timezone=before.timezone, day_start=before.day_start))
-        else:
-            kept.append(each)
+            each = replace(each, timezone=before.timezone, day_start=before.day_start)  # noqa: PLW2901
+        kept.append(replace(each, allow_negative=negative))
     await upsert_instruments(pool, kept)
 
 

@@ -82,6 +82,7 @@ def load(
     located = options.located(feed)
 
     async def work(pool: Pool) -> Summary:
+        feed.allow_negative(await _negative(pool, options))
         registrar = Registrar(pool, venue)
         writer: list[FeedWriter] = []
         began = time.perf_counter()
@@ -115,6 +116,16 @@ def load(
         raise typer.Exit(1)
     if rejects.count:
         raise typer.Exit(ROWS_REFUSED)
+
+
+async def _negative(pool: Pool, options: FileOptions) -> frozenset[str]:
+    """The symbols, as files write them, whose prices may be 0 and below by what is set for their instruments."""
+    from tickdeck.db.instruments import negative_symbols
+
+    found = await negative_symbols(pool)
+    if options.at_venue is None:
+        return found
+    return found | {each.removeprefix(f"{options.at_venue}:") for each in found}
 
 
 def inspect(files: Files, *, options: FileOptions) -> None:
@@ -166,6 +177,7 @@ def csv(
     located = options.located(feed)
 
     async def work(pool: Pool, watch: Watch) -> None:
+        feed.allow_negative(await _negative(pool, options))
         registrar = Registrar(pool, venue)
         await run_feed(
             located,

@@ -51,6 +51,12 @@ def change(
     ] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="ISO 4217 code.")] = None,
     decimals: Annotated[int | None, typer.Option("--decimals", help="Of prices that are shown.")] = None,
+    allow_negative: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-negative/--no-negative", help="Prices of 0 and below are prices, in every feed and file."
+        ),
+    ] = None,
 ) -> None:
     """Set what is given, the rest stays.  Where days change, their candles are built again."""
     from tickdeck.db.errors import ConfigurationError, UnknownSymbolError
@@ -64,6 +70,7 @@ def change(
         "day_start": day_start,
         "currency": currency,
         "price_decimals": decimals,
+        "allow_negative": allow_negative,
     }
     values = {field: value for field, value in given.items() if value is not None}
     if day_start is not None:
@@ -106,4 +113,5 @@ def _run(role: Role, work: Callable[[Pool], Awaitable[T]]) -> T:
 def _line(each: Instrument) -> str:
     where = each.exchange or "around the clock"
     said = [each.symbol, each.name, where, f"days from {each.day_start} {each.timezone}", each.currency]
-    return " · ".join(part for part in (*said, f"{each.price_decimals} decimals") if part)
+    negative = "prices below zero, too" if each.allow_negative else None
+    return " · ".join(part for part in (*said, f"{each.price_decimals} decimals", negative) if part)

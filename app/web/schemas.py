@@ -39,6 +39,7 @@ class InstrumentShape(BaseModel):
             examples=["00:00", "17:00"],
         ),
     ]
+    allow_negative: Annotated[bool, Field(description="whether prices of 0 and below are prices")]
 
 
 class GapShape(BaseModel):

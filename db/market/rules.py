@@ -28,10 +28,10 @@ class TickReject:
     reason: str
 
 
-def find_rejects(batch: TickBatch, *, allow_negative: bool = False) -> list[TickReject]:
+def find_rejects(batch: TickBatch, *, allow_negative: bool | frozenset[str] = False) -> list[TickReject]:
     """One reject for each row that cannot be stored, naming its first wrong field; by row.
 
-    With `allow_negative` prices, bids and asks below zero are taken, and prices of 0.
+    With `allow_negative` prices, bids and asks below zero are taken, and prices of 0: of all symbols, or of these.
     """
     found: dict[int, TickReject] = {}
     for field, wrong, reason in _faults(batch, allow_negative=allow_negative):
@@ -44,7 +44,7 @@ def find_rejects(batch: TickBatch, *, allow_negative: bool = False) -> list[Tick
 _Fault = tuple[str, NDArray[np.bool_], Callable[[int], str]]
 
 
-def _faults(batch: TickBatch, *, allow_negative: bool) -> Iterator[_Fault]:
+def _faults(batch: TickBatch, *, allow_negative: bool | frozenset[str]) -> Iterator[_Fault]:
     times = batch.time_us
     yield (
         "time",
@@ -52,10 +52,14 @@ def _faults(batch: TickBatch, *, allow_negative: bool) -> Iterator[_Fault]:
         lambda index: f"time {times[index]} µs since 1970 lies outside of 1970 to 2199",
     )
     yield _text_fault("symbol", batch.symbol, symbol_fault)
+    negative: bool | NDArray[np.bool_] = bool(allow_negative)
+    if isinstance(allow_negative, frozenset) and allow_negative:
+        negative = np.array([each in allow_negative for each in batch.symbol.tolist()], dtype=np.bool_)
     price, bid, ask = (
-        np.abs(each) if allow_negative else each for each in (batch.price, batch.bid, batch.ask)
+        np.where(negative, np.abs(each), each) if allow_negative else each
+        for each in (batch.price, batch.bid, batch.ask)
     )
-    yield _number_fault("price", batch.price, _within(price) | (allow_negative & (price == 0)))
+    yield _number_fault("price", batch.price, _within(price) | (negative & (price == 0)))
     yield _number_fault("size", batch.size, _within(batch.size) | (batch.size == 0))
     yield _number_fault("bid", batch.bid, _within(bid) | np.isnan(batch.bid))
     yield _number_fault("ask", batch.ask, _within(ask) | np.isnan(batch.ask))

@@ -93,7 +93,8 @@ class Instrument:
     ISO 4217 code, `price_decimals` how many the display shows.
 
     `day_start`: when, by the clocks of `timezone`, a day of its candles starts: `00:00`, its midnight; any time of day up to
-    noon; a later one begins the day of the next date, as 17:00 in New York does for currencies.
+    noon; a later one begins the day of the next date, as 17:00 in New York does for currencies.  `allow_negative`: prices
+    of 0 and below are prices.
     """
 
     symbol: str
@@ -103,6 +104,7 @@ class Instrument:
     currency: str | None = None
     price_decimals: int = 2
     day_start: str = "00:00"
+    allow_negative: bool = False
 
     @property
     def days(self) -> str:

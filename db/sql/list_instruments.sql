@@ -1,3 +1,4 @@
-select symbol, name, exchange, timezone, currency, price_decimals, to_char(day_start, 'HH24:MI') as day_start
+select symbol, name, exchange, timezone, currency, price_decimals, to_char(day_start, 'HH24:MI') as day_start,
+       allow_negative
 from instruments
 order by symbol

@@ -1,8 +1,9 @@
 -- Rows that stay as they are stay unlocked too.
-insert into instruments as i (symbol, name, exchange, timezone, currency, price_decimals, day_start)
-select symbol, name, exchange, timezone, currency, price_decimals, day_start
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[]::time[])
-     as given(symbol, name, exchange, timezone, currency, price_decimals, day_start)
+insert into instruments as i (symbol, name, exchange, timezone, currency, price_decimals, day_start, allow_negative)
+select symbol, name, exchange, timezone, currency, price_decimals, day_start, allow_negative
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[]::time[],
+            $8::boolean[])
+     as given(symbol, name, exchange, timezone, currency, price_decimals, day_start, allow_negative)
 order by symbol
 on conflict (symbol) do update set
     name = excluded.name,
@@ -10,6 +11,8 @@ on conflict (symbol) do update set
     timezone = excluded.timezone,
     currency = excluded.currency,
     price_decimals = excluded.price_decimals,
-    day_start = excluded.day_start
-where (i.name, i.exchange, i.timezone, i.currency, i.price_decimals, i.day_start)
-      is distinct from (excluded.name, excluded.exchange, excluded.timezone, excluded.currency, excluded.price_decimals, excluded.day_start)
+    day_start = excluded.day_start,
+    allow_negative = excluded.allow_negative
+where (i.name, i.exchange, i.timezone, i.currency, i.price_decimals, i.day_start, i.allow_negative)
+      is distinct from (excluded.name, excluded.exchange, excluded.timezone, excluded.currency, excluded.price_decimals, excluded.day_start,
+                             excluded.allow_negative)

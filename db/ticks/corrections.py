@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import orjson
 
+from tickdeck.db.instruments import negative_symbols
 from tickdeck.db.market.conditions import family_of, updates_of
 from tickdeck.db.market.corrections import Correction, CorrectionKind
 from tickdeck.db.market.rules import TickReject, find_rejects
@@ -69,6 +70,8 @@ async def restate_ticks(
     `DatabaseUnavailableError` where the connection is lost: applying all of them again settles it.
     """
     rejects = _impossible(corrections, allow_negative=allow_negative)
+    if not allow_negative and any(each.field in {"price", "bid", "ask"} for each in rejects):
+        rejects = _impossible(corrections, allow_negative=await negative_symbols(target))
     wrong = {reject.index for reject in rejects}
     rows = [row for row in range(len(corrections)) if row not in wrong]
     counts: Counter[Outcome] = Counter()
@@ -95,7 +98,9 @@ async def tick_history(
     return [TickChange(*row) for row in rows]
 
 
-def _impossible(corrections: Sequence[Correction], *, allow_negative: bool) -> list[TickReject]:
+def _impossible(
+    corrections: Sequence[Correction], *, allow_negative: bool | frozenset[str]
+) -> list[TickReject]:
     """Those that no tick could be: what they leave as it is, is right already."""
 
     def number(value: float | None, otherwise: float) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tickdeck.db.feed_positions import FeedPosition, put_position
+from tickdeck.db.instruments import negative_symbols
 from tickdeck.db.market.conditions import family_of, updates_of
 from tickdeck.db.market.rules import TickReject, find_rejects
 from tickdeck.db.market.types import UPDATES_ALL, TickBatch, from_us, to_us
@@ -49,6 +50,9 @@ class _Outcome:
     differing: dict[Identity, dict[str, Any]]
 
 
+_PRICES: Final = frozenset({"price", "bid", "ask"})
+
+
 class TickStore:
     """Writes batches of ticks, each in one transaction; several calls at once are fine.
 
@@ -59,7 +63,7 @@ class TickStore:
     """
 
     def __init__(self, pool: Pool, *, allow_negative: bool = False, conditions: Conditions = "auto") -> None:
-        """`allow_negative`: prices of 0 and below are prices.  `conditions`: in which notation they are (see
+        """`allow_negative`: prices of 0 and below are prices, else of instruments for which that is set.  `conditions`: in which notation they are (see
         `db.market.conditions`); "all": every print moves all.
         """
         self._pool = pool
@@ -75,6 +79,9 @@ class TickStore:
         where the connection is lost: then all of the batch is stored or none; writing it again settles it.
         """
         rejects = find_rejects(batch, allow_negative=self._allow_negative)
+        if not self._allow_negative and any(each.field in _PRICES for each in rejects):
+            negative = await negative_symbols(self._pool)
+            rejects = find_rejects(batch, allow_negative=negative) if negative else rejects
         good, rows = _without(batch, rejects)
         good = self._with_updates(good)
         async with writing(self._pool, "cannot write ticks"):

@@ -32,6 +32,11 @@ class CsvLoad:
             except FileError as exc:
                 self.failures.append(exc)
 
+    def allow_negative(self, symbols: frozenset[str]) -> None:
+        """Take prices of 0 and below of these; before anything is read."""
+        for reader in self.readers:
+            reader.allow_negative(symbols)
+
     @property
     def size(self) -> int:
         return sum(reader.source.size for reader in self.readers)

@@ -127,6 +127,10 @@ class CsvReader:
         self._repairs = None if repairs is None else dict(repairs)
         self._repaired: list[int] = []  # lines of the block whose place is kept
 
+    def allow_negative(self, symbols: frozenset[str]) -> None:
+        """Take prices of 0 and below of these; before the first row is read."""
+        self._options = replace(self._options, negative_symbols=symbols)
+
     def __iter__(self) -> Iterator[FeedBatch]:
         """Yield the ticks a block (about a megabyte of text) at a time, with the refused rows of that block.
 

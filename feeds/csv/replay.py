@@ -77,6 +77,11 @@ class CsvReplay:
         self._wall_us = wall_us
         self._contents = None if clock.speed is None else contents(paths)
         self._place = Place()
+        self._negative: frozenset[str] = frozenset()
+
+    def allow_negative(self, symbols: frozenset[str]) -> None:
+        """Take prices of 0 and below of these; before anything is read."""
+        self._negative = symbols
 
     @property
     def source(self) -> str | None:
@@ -107,6 +112,8 @@ class CsvReplay:
             self.readers = [
                 CsvReader(path, self._options, member) for path in self._paths for member in members_of(path)
             ]
+            for reader in self.readers:
+                reader.allow_negative(self._negative)
             blocks = merged([in_order(reader) for reader in self.readers])
             lap = Lap(behind)
             async for read in ahead(blocks):

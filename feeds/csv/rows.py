@@ -87,7 +87,7 @@ def read_row(fields: Mapping[str, bytes], reading: Reading, *, fold: int | None 
     if not quoted or (_there(price) and not _is_quote_only(price, size, (bid, ask), negative=negative)):
         value = _price("price", price, reading)
         if value <= 0 and not negative:
-            raise FieldError("price", f"{price} is not above zero")
+            raise FieldError("price", f"{price} is not above zero (where it may be: --allow-negative)")
     else:
         for field in quoted:
             if math.isnan(bid if field == "bid" else ask):

@@ -212,3 +212,20 @@ def test_a_real_day_is_stored_once_and_folds_as_pandas_folds_it(tickdeck: Tickde
     assert (again.code, again.summary["stored"], again.summary["rejected"]) == (0, 0, 0)
     assert again.summary["already"] == 388_417
     assert_candles_are_those_of(read(REAL_DAY), tickdeck.url)
+
+
+def test_an_instrument_whose_prices_may_be_below_zero(tickdeck: Tickdeck, tmp_path: Path) -> None:
+    path = tmp_path / "wti.csv"
+    head = "time,symbol,price,size\n2020-04-20T18:00:00Z,CL,1.50,1\n"
+    path.write_text(head + "2020-04-20T18:30:00Z,CL,-37.63,2\n2020-04-20T18:30:00Z,SPY,-1,2\n")
+    ran = tickdeck("load", path, "--venue", "XNYM")
+    assert (ran.code, "--allow-negative" in ran.out) == (3, True)
+    said = tickdeck("instruments", "set", "XNYM:CL", "--allow-negative")
+    assert "prices below zero, too" in said.out
+    ran = tickdeck("load", path, "--venue", "XNYM", "--json")
+    assert [ran.summary[name] for name in ("stored", "already", "rejected")] == [1, 1, 1]
+    assert tickdeck("ticks", "correct", "XNYM:CL", "2020-04-20T18:00:00Z", "1", "--price=-40.32").code == 0
+    assert tickdeck.rows("select symbol, price from ticks order by time") == [
+        ("XNYM:CL", -40.32),
+        ("XNYM:CL", -37.63),
+    ]

@@ -1,0 +1,1 @@
+select symbol from instruments where allow_negative order by symbol
