@@ -78,3 +78,30 @@ def test_what_may_be_something_else_is_refused(
     assert ran.code in (1, 3)
     with psycopg.connect(tickdeck.url) as connection:
         assert connection.execute("select count(*) from ticks where seq = 1").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("text", [TAQ, KIND])
+def test_a_load_that_was_killed_before_the_cancel_ends_right_when_it_is_loaded_again(
+    tickdeck: Tickdeck, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "trades.csv"
+    file.write_text(text)
+    monkeypatch.setenv("DATABASE_URL", tickdeck.url)
+    exchange = "N" if text is TAQ else None
+    corrected = 10.1 if text is TAQ else 11.1
+    with psycopg.connect(tickdeck.url) as connection:  # what is stored of it then
+        for clock, seq, price, size in [
+            ("14:30:00.1", 1001, 10, 100),
+            ("14:30:00.2", 1002, 99, 100),
+            ("14:30:01", 1003, corrected, 200 if text is TAQ else 100),
+        ]:
+            connection.execute(
+                "insert into ticks (time, symbol, seq, price, size, exchange) values (%s, 'A', %s, %s, %s, %s)",
+                (f"2024-01-02 {clock}+00", seq, price, size, exchange),
+            )
+    ran = tickdeck("load", file, *(("--time-zone", "America/New_York") if text is TAQ else ()), "--json")
+    assert (ran.code, ran.summary["rejected"], ran.summary["already"]) == (3, 1, 3)
+    ticks = frames.ticks("A")
+    assert ticks["seq"].tolist() == [1001, 1003, 1014]
+    assert ticks["price"].tolist() == [10, 10.1, 10.3]
+    assert frames.candles("A", "1d")[["high", "volume", "trades"]].to_numpy().tolist() == [[10.3, 600, 3]]
