@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tickdeck.db.market.types import DAY_US, TickBatch, from_us
 from tickdeck.feeds.base import NO_TICKS, FeedBatch, join
 from tickdeck.feeds.csv.bytes import ByteSource
-from tickdeck.feeds.csv.columns import Coded, Columns, Quotes, put_key, put_row, read_columns
+from tickdeck.feeds.csv.columns import Coded, Columns, Quotes, codes_of, put_key, put_row, read_columns
 from tickdeck.feeds.csv.fields import (
     PADDING,
     Fields,
@@ -279,6 +279,7 @@ class CsvReader:
             self._occurrences = Occurrences(newest_first=facts.newest_first)
             self._fills = Fills(newest_first=facts.newest_first)
         rejects = [] if columns.good.all() else self._read_one_by_one(fields, columns, facts)
+        _forget_sides(fields, columns, reading.layout)
         if self._choice is not None and self._choice.marked is not None:
             self._choice.marked.take_records(columns.ticks, columns.good, fields.lines)
         if "bid" in reading.layout.index and "ask" in reading.layout.index:
@@ -571,6 +572,16 @@ class CsvReader:
 
 def _symbol(texts: dict[str, bytes], reading: Reading) -> str:
     return reading.symbol or f"{text_of(texts, 'symbol')}\0{text_of(texts, 'suffix')}"
+
+
+def _forget_sides(fields: Fields, columns: Columns, layout: Layout) -> None:
+    """Have no side where a layout's rows say none that is true."""
+    for name, values in (layout.preset.side_rows if layout.preset else {}).items():
+        at, side = layout.column(name), columns.ticks.side
+        if at is not None and side is not None:
+            codes, first = codes_of(fields.column(at))
+            known = [fields.text(at, row).decode("utf-8", "replace") in values for row in first.tolist()]
+            side[~np.array(known, dtype=np.bool_)[codes]] = 0
 
 
 def _some(fields: Fields, rows: NDArray[np.intp]) -> Fields:

@@ -95,7 +95,8 @@ _MONTHS: Final = 12
 _CENTURY: Final = 69
 """Years of two digits below are of this century, as strptime has it."""
 _CLOCK_BEHIND: Final = re.compile(
-    r"(?P<gap>[ T,_]+)\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<fraction>[.,:]\d+)?(?P<half> ?[AP]M)?",
+    r"(?P<gap>[ T,_]+)\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<fraction>[.,:]\d+)?(?P<half> ?[AP]M)?"
+    r"(?P<zone> ?(?:GMT|UTC)?[+-]\d{2}:?\d{2}|Z)?",
     re.ASCII | re.IGNORECASE,
 )
 _ZONE_COLUMNS: Final = frozenset(
@@ -190,6 +191,8 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
         if not given.preset and not layout.header_line:
             how = "recognised by its name"
         assumed.append(f"{preset.title} ({how}; preset {preset.name})")
+        if preset.checked == "memory":
+            assumed.append("that layout was written from memory: compare the ticks with the file")
         if given.symbol is None and options.symbol is not None:
             assumed.append(f"symbol {options.symbol} from the file's name")
     if layout.titles:
@@ -1041,7 +1044,8 @@ def _clock_format(rest: str) -> str:
     match = _CLOCK_BEHIND.fullmatch(rest)
     if match is None:
         return ""
-    gap, seconds, fraction, half = match.group("gap", "seconds", "fraction", "half")
+    gap, seconds, fraction, half, zone = match.group("gap", "seconds", "fraction", "half", "zone")
     hour = "%I" if half else "%H"
     end = "" if not half else f"{' ' if half[0] == ' ' else ''}%p"
+    end += re.sub(r"[+-].*|Z", "%z", zone or "")
     return f"{gap}{hour}:%M{':%S' if seconds else ''}{fraction[0] + '%f' if fraction else ''}{end}"

@@ -16,7 +16,7 @@ from tickdeck.feeds.csv.options import CsvOptions, parse_options, plain
 
 NO_PRESET: Final = "none"
 _KEYS: Final = {
-    "title", "source", "header", "columns", "optional", "file_name", "own_name", "symbol_blanks",
+    "title", "source", "checked", "side_rows", "header", "columns", "optional", "file_name", "own_name", "symbol_blanks",
     "occurrence", "map", "where", "guard", "side", "time_unit", "time_zone", "time_format", "delimiter",
     "price_scale", "decimal", "all_rows", "fixed_point", "trades", "flags",
 }  # fmt: skip
@@ -40,6 +40,8 @@ class Preset:
     vendor's are like that.  `symbol_blanks`: what stands for a blank in a symbol.  `occurrence`: the rows have
     no trade number that is one.  `fixed_point`: prices without a point are whole numbers of 10**-fixed_point.
     `guard`: column to the values of rows that are trades.  `trades`: the column without which no row is a single trade.
+    `checked`: with what the layout was compared: its "source", "files" of that vendor that others describe, or nothing
+    (written from "memory").  `side_rows`: column to its values where the side is that of the trade, not known elsewhere.
     `flags`: column to the bits of which a trade has one, where the price is repeated in other rows.  `options` are what
     a user would say.
     """
@@ -47,6 +49,7 @@ class Preset:
     name: str
     title: str
     source: str
+    checked: str
     header: frozenset[str]
     columns: tuple[str, ...]
     optional: int
@@ -59,6 +62,7 @@ class Preset:
     side: Side | None
     trades: str | None
     flags: Mapping[str, int]
+    side_rows: Mapping[str, frozenset[str]]
     options: CsvOptions
 
     def applied(self, options: CsvOptions, file_name: str) -> CsvOptions:
@@ -145,6 +149,7 @@ def _read(name: str, facts: dict[str, Any]) -> Preset:
         name=name,
         title=facts["title"],
         source=facts["source"],
+        checked=facts["checked"],
         header=frozenset(map(plain, facts.get("header", ()))),
         columns=tuple(facts.get("columns", ())),
         optional=facts.get("optional", 0),
@@ -156,6 +161,7 @@ def _read(name: str, facts: dict[str, Any]) -> Preset:
         guard={column: frozenset(values) for column, values in facts.get("guard", {}).items()},
         trades=facts.get("trades"),
         flags=facts.get("flags", {}),
+        side_rows={column: frozenset(values) for column, values in facts.get("side_rows", {}).items()},
         side=None if side is None else Side(frozenset(side["buy"]), frozenset(side["sell"])),
         options=replace(options, time_units=tuple(units)),
     )

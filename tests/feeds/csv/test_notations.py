@@ -89,6 +89,10 @@ CASES: Final[dict[str, Case]] = {
     "AM and PM behind a date": Case(
         clocks("01/13/2024 12:00:00 PM"), UTC, "'%m/%d/%Y %I:%M:%S %p'", {**UTC, "time_format": "%m/%d/%Y %I:%M:%S %p"}, ticks=ONE,
     ),
+    "an offset behind a date": Case(
+        clocks("13.01.2024 13:00:00.000 GMT+0100"), {}, "'%d.%m.%Y %H:%M:%S.%f GMT%z'",
+        {"time_format": "%d.%m.%Y %H:%M:%S.%f GMT%z"}, ticks=ONE,
+    ),
     "p.m.": Case(clocks("2024-01-02 12:00:00 p.m."), UTC, ticks=ONE),
     "AM and PM that were lost": Case(clocks("2024-01-02 11:59:58", "2024-01-02 12:59:59", "2024-01-02 01:00:00"), UTC, "AM and PM were lost"),
     "hours that were lost": Case(clocks("59:59.1"), {**UTC, "date": "2024-01-02"}, "has lost its hour"),

@@ -146,3 +146,22 @@ def test_a_sample_of_each_layout_is_read(tmp_path: Path, name: str, by_name: boo
     assert shown == np.datetime64(time, "us").astype(object)
     assert (ticks.symbol[0], ticks.seq[0], ticks.price[0], ticks.size[0]) == (symbol, seq, price, size)
     assert ticks.side_names()[0] == SIDES.get(name)
+
+
+def test_hidden_executions_of_lobster_have_no_side(tmp_path: Path) -> None:
+    path = tmp_path / "AMZN_2015-06-22_34200000_57600000_message_5.csv"
+    path.write_text("34200.1,4,7,21,2238100,1\n34200.2,5,0,20,2238200,1\n34200.3,4,8,20,2238200,-1\n")
+    (batch,) = CsvReader(path, CsvOptions())
+    assert batch.ticks.side is not None
+    assert batch.ticks.side.tolist() == [-1, 0, 1]
+
+
+def test_what_a_layout_was_compared_with_is_said(tmp_path: Path) -> None:
+    assert {preset.checked for preset in presets().values()} == {"source", "files", "memory"}
+    for name in ("kibot", "lean"):
+        file, content, options, _ = SAMPLES[name]
+        (tmp_path / file).write_text(content)
+        reader = CsvReader(tmp_path / file, replace(options, preset=name))
+        list(reader)
+        assert reader.facts is not None
+        assert any("from memory" in each for each in reader.facts.assumptions()) == (name == "kibot")
