@@ -149,7 +149,7 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(rest.router(pool, most_rows=settings.limits.answer_rows))
     app.include_router(analysis.router(pool))
     app.include_router(drawings.router(door.pool))
-    app.include_router(alerts.router(door.pool, settings.alerts))
+    app.include_router(alerts.router(door.pool, pool, settings.alerts))
     app.include_router(corrections.router(door.pool, pool))
     app.include_router(state.router(hub.health, hub.metrics.registry))
     app.include_router(docs.router())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from datetime import datetime
+from typing import TypeVar, cast
 from uuid import UUID, uuid4
 
 import typer
@@ -18,6 +19,10 @@ from tickdeck.app.market.alert_rules import Repeat, check_rule
 from tickdeck.db import alerts, users
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.buckets import day_of
+from tickdeck.db.market.moments import iso
+from tickdeck.db.market.types import Interval
+from tickdeck.db.replay_reads import instruments_of
 from tickdeck.db.session import Pool, open_pool
 
 T = TypeVar("T")
@@ -139,6 +144,46 @@ def log(
         )
         table.add_row(*map(escape, row))
     _print(table)
+
+
+@app.command("test")
+def try_rule(
+    condition: str = typer.Argument(..., help="As of `tickdeck alert add`."),
+    symbol: str = typer.Option(..., "--symbol", help="Of which symbol."),
+    day: datetime | None = typer.Option(
+        None,
+        "--day",
+        formats=["%Y-%m-%d"],
+        help="By the instrument's day rule; default: the newest with ticks.",
+    ),
+    repeat: Repeat = typer.Option("rearm", "--repeat", help="once, bar (once a bar) or rearm (each time)."),
+    every: str = typer.Option("1m", "--every", help="The bar of `--repeat bar`: 1m to 1d."),
+) -> None:
+    """Show what a rule would have fired over a stored day."""
+    from tickdeck.app.replay.trial import Trial, Wanted, newest_day, run_trial
+
+    settings = DatabaseSettings()
+    wanted = Wanted(symbol, condition, repeat, cast("Interval", every))
+
+    async def run(url: str) -> Trial:
+        pool = await open_pool(url, role="reader", size=2)
+        try:
+            if day is None:
+                return await run_trial(pool, wanted, *await newest_day(pool, symbol))
+            (instrument,) = await instruments_of(pool, [symbol])
+            bucket = day_of(day.date(), instrument.days)
+            return await run_trial(pool, wanted, bucket.first_us, bucket.end_us)
+        finally:
+            await pool.close()
+
+    with database(settings) as url:
+        trial = asyncio.run(run(url))
+    for each in trial.fired:
+        typer.echo(f"{iso(each.time_us)} {each.value:.10g}")
+    more = " and more" if trial.cut else ""
+    typer.echo(
+        f"fired {len(trial.fired)} times{more} from {iso(trial.start_us)} to {iso(trial.end_us)}", err=True
+    )
 
 
 def _print(table: Table) -> None:

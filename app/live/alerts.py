@@ -29,7 +29,7 @@ from tickdeck.db.errors import DatabaseError, TickdeckError
 from tickdeck.db.faults import Fault
 from tickdeck.db.lookback import horizon_us
 from tickdeck.db.market.messages import Bars
-from tickdeck.db.market.types import HOUR_US, MAX_SEQ, Interval, Quote
+from tickdeck.db.market.types import HOUR_US, MAX_SEQ, Interval
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.session import Connection, Pool, snapshot
 from tickdeck.db.tick_columns import tick_column_pages
@@ -113,7 +113,7 @@ class AlertDesk:
             for symbol in self.engine.symbols:
                 row = self._state.row(symbol)
                 if row is not None:
-                    self._add(self.engine.know(symbol, _known(row.quote(), None)))
+                    self._add(self.engine.know(symbol, Known.of(row.quote(), None)))
 
     def look(self, now_us: int, silence: dict[str, float]) -> None:
         """It is `now_us` by the database's clock, and so long nothing was heard of the feeds, in seconds."""
@@ -202,7 +202,7 @@ class AlertDesk:
         for each in rules:
             if not each.is_new:
                 quote = then.get(each.symbol or "")
-                known = None if quote is None else _known(quote, None)
+                known = None if quote is None else Known.of(quote, None)
                 self._put(each, known, begin=each.symbol not in missed)
         fired = await self._catch_up(connection, missed)
         for each in rules:
@@ -244,7 +244,7 @@ class AlertDesk:
             return
         row = self._state.row(each.symbol or "")
         if known is None and begin and row is not None:
-            known = _known(row.quote(), row.last_us)
+            known = Known.of(row.quote(), row.last_us)
         rule = Rule(
             number, each.symbol or "", condition, cast("Repeat", each.repeat), cast("Interval", each.every),
             each.version, each.last_key,
@@ -374,11 +374,3 @@ class AlertDesk:
                 self.saved_us = evaluated_us
             except DatabaseError as exc:
                 log.debug("progress_of_alerts_not_saved", reason=str(exc))
-
-
-def _known(quote: Quote, heard_us: int | None) -> Known:
-    priced = quote.high >= quote.low
-    return Known(
-        quote.last, quote.last_us, quote.last_seq, quote.day_us,
-        quote.high if priced else None, quote.low if priced else None, heard_us,
-    )  # fmt: skip

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from tickdeck.app.market.alert_rules import (
     Condition,
@@ -32,7 +32,7 @@ from tickdeck.app.market.alert_rules import (
 from tickdeck.db.market.buckets import Bucket, bucket_of, local_day
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.messages import Bar
-from tickdeck.db.market.types import Candle, Interval
+from tickdeck.db.market.types import Candle, Interval, Quote
 
 SECOND_US: Final = 1_000_000
 LATE_US: Final = 60 * SECOND_US
@@ -305,6 +305,15 @@ class Known:
     high: float | None
     low: float | None
     heard_us: int | None
+
+    @classmethod
+    def of(cls, quote: Quote, heard_us: int | None) -> Self:
+        """What a newest quote says; `heard_us`: when the symbol was last heard of, by the clock of `Alerts.at`."""
+        priced = quote.high >= quote.low
+        return cls(
+            quote.last, quote.last_us, quote.last_seq, quote.day_us,
+            quote.high if priced else None, quote.low if priced else None, heard_us,
+        )  # fmt: skip
 
 
 class _Watched:

@@ -42,6 +42,7 @@ def drawer() -> html.Aside:
             ),
             html.Div(id="alerts-form"),
             html.Div("", id="alerts-error", className="alerts-error", role="alert", hidden=True),
+            html.Div(id="alerts-tested", role="status", hidden=True),
             html.Div(
                 [
                     html.H2("Rules"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -11,16 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from tickdeck.app.config import AlertSettings
 from tickdeck.app.market.alert_rules import Repeat, check_rule
 from tickdeck.app.push.protocol import alert_values
+from tickdeck.app.replay.trial import Wanted, newest_day, run_trial
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.proxies import address_of
 from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db import alerts, users
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.moments import iso, parse_moment
 from tickdeck.db.market.types import Interval
 from tickdeck.db.session import Pool
 
 MOST_ENTRIES: Final = 500
+TRIALS_AT_ONCE: Final = 2
 
 
 class AlertShape(BaseModel):
@@ -68,6 +72,33 @@ class StoredAlert(AlertShape):
         return cls.model_validate(values)
 
 
+class TrialShape(BaseModel):
+    """A rule to be tried over stored ticks: the newest day with ticks, or between two instants."""
+
+    model_config = ConfigDict(extra="forbid")
+    symbol: Text
+    condition: Annotated[Text, Field(min_length=1, max_length=200)]
+    repeat: Repeat = "rearm"
+    every: Interval = "1m"
+    start: Annotated[Text | None, Field(description="ISO 8601 with zone, or a date (UTC)")] = None
+    end: Annotated[Text | None, Field(description="first instant no more; up to 7 days after `start`")] = None
+    until: Annotated[
+        Text | None,
+        Field(description="without `start` and `end`: as if there were no tick after this instant"),
+    ] = None
+
+
+class TrialAnswer(BaseModel):
+    """What it would have fired."""
+
+    start: str
+    end: str
+    fired: Annotated[
+        list[tuple[int, float]], Field(description="time in ms since the epoch, and value, in order")
+    ]
+    cut: Annotated[bool, Field(description="it would have fired more often than these")]
+
+
 class FiringShape(BaseModel):
     """One firing of a rule."""
 
@@ -82,9 +113,10 @@ class FiringShape(BaseModel):
     undelivered: Annotated[str | None, Field(description="why a webhook or mail was not sent, or not yet")]
 
 
-def router(pool: Pool, settings: AlertSettings) -> APIRouter:
+def router(pool: Pool, reader: Pool, settings: AlertSettings) -> APIRouter:
     """`/api/alerts`; `settings` say where alerts may be sent, `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
     routes = APIRouter(tags=["alerts"], responses=REFUSALS)
+    trials = asyncio.Semaphore(TRIALS_AT_ONCE)
 
     @routes.get("/api/alerts")
     async def mine(request: Request) -> list[StoredAlert]:
@@ -101,6 +133,24 @@ def router(pool: Pool, settings: AlertSettings) -> APIRouter:
         """What your rules fired, the newest first."""
         found = await alerts.read_log(pool, _who(request).user_id, after=after, before=before, limit=limit)
         return [FiringShape.model_validate(alert_values(each)) for each in found]
+
+    @routes.post("/api/alerts/test")
+    async def test(body: TrialShape) -> TrialAnswer:
+        """What a rule would have fired over a stored day, or between two instants: nothing is kept of it."""
+        until_us = None if body.until is None else parse_moment(body.until, "until")
+        if body.start is None or body.end is None:
+            start_us, end_us = await newest_day(reader, body.symbol, until_us=until_us)
+        else:
+            start_us, end_us = parse_moment(body.start, "start"), parse_moment(body.end, "end")
+        wanted = Wanted(body.symbol, body.condition, body.repeat, body.every)
+        async with trials:
+            trial = await run_trial(reader, wanted, start_us, end_us)
+        return TrialAnswer(
+            start=iso(trial.start_us),
+            end=iso(trial.end_us),
+            fired=[(each.time_us // 1000, each.value) for each in trial.fired],
+            cut=trial.cut,
+        )
 
     @routes.put("/api/alerts/{number}", status_code=204)
     async def save(request: Request, number: UUID, shape: AlertShape) -> Response:

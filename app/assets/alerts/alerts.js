@@ -13,6 +13,8 @@ import { Signals } from "./signals.js";
 const LOG_LENGTH = 100;
 const TOASTS = 3;
 const TOAST_MS = 12_000;
+const SHOWN_OF_TEST = 20;
+const JSON_TYPE = { "content-type": "application/json" };
 const LAST_SEEN = "tickdeck.alerts.last";
 /** @type {[string, string][]} */
 const REPEATS = [["once", "once"], ["bar", "once a bar"], ["rearm", "each time"]];
@@ -23,9 +25,13 @@ const EXAMPLES = [
 ];
 
 export class Alerts {
-  /** @param {{pointed: () => ?number, newest: () => ?number}} prices under the crosshair, and the last one, of the chosen symbol */
-  constructor(prices) {
+  /**
+   * @param {{pointed: () => ?number, newest: () => ?number}} prices under the crosshair, and the last one, of the chosen symbol
+   * @param {() => ?number} until the clock of the replay that runs, ms: nothing later is asked for
+   */
+  constructor(prices, until) {
     this.prices = prices;
+    this.until = until;
     this.signals = new Signals();
     this.button = element("alerts-open");
     this.drawer = element("alerts");
@@ -187,7 +193,9 @@ export class Alerts {
     this.repeat.append(...REPEATS.map(([value, text]) => new Option(text, value)));
     const add = button("Add", "Add the alert");
     add.type = "submit";
-    form.append(this.symbol, this.condition, this.note, this.repeat, add, examples);
+    const trial = button("Test", "What it would have fired over the newest stored day");
+    trial.addEventListener("click", () => void this.test());
+    form.append(this.symbol, this.condition, this.note, this.repeat, add, trial, examples);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.add();
@@ -195,11 +203,42 @@ export class Alerts {
     element("alerts-form").append(form);
   }
 
-  async add() {
+  /** What the form says; null: nothing yet. */
+  typed() {
+    this.tested([]);
     const condition = this.condition.value.trim();
-    if (!condition) return void this.condition.focus();
+    if (!condition) this.condition.focus();
     const typed = this.symbol.value.trim();
     const symbol = /^feed /i.test(condition) ? null : typed === view().symbol ? typed : typed.toUpperCase();
+    return condition ? { symbol, condition } : null;
+  }
+
+  /** Try the rule over the newest stored day. */
+  async test() {
+    const typed = this.typed();
+    if (!typed) return;
+    const until = this.until();
+    const asked = { ...typed, symbol: typed.symbol ?? "", repeat: this.repeat.value, until: until && new Date(until).toISOString() };
+    const answer = await send("api/alerts/test", { method: "POST", body: JSON.stringify(asked), headers: JSON_TYPE });
+    this.refuse(answer.why);
+    if (answer.why) return;
+    const { fired, cut, start } = answer.content;
+    const times = fired.length === 1 ? "once" : `${cut ? "more than " : ""}${fired.length} times`;
+    const on = day(wallClock(Date.parse(start), zoneOf(typed.symbol)));
+    const each = fired.slice(0, SHOWN_OF_TEST).map(([time, value]) => textOf({ ...typed, time, value, note: "" }));
+    this.tested([`On ${on} it would have fired ${fired.length ? times : "not once"}.`, ...each, ...(fired.length > SHOWN_OF_TEST ? ["…"] : [])]);
+  }
+
+  /** @param {string[]} lines none: hide what was tested */
+  tested(lines) {
+    element("alerts-tested").hidden = !lines.length;
+    element("alerts-tested").replaceChildren(...lines.map((line) => span("num", line)));
+  }
+
+  async add() {
+    const typed = this.typed();
+    if (!typed) return;
+    const { symbol, condition } = typed;
     const made = await this.save(crypto.randomUUID(), { symbol, condition, repeat: this.repeat.value, note: this.note.value.trim() });
     if (!made) return;
     this.condition.value = this.note.value = "";
@@ -209,10 +248,10 @@ export class Alerts {
   /** @param {string} id @param {object} rule @returns {Promise<boolean>} is it stored? */
   async save(id, rule) {
     const body = JSON.stringify(rule);
-    const answer = await change(`api/alerts/${id}`, { method: "PUT", body, headers: { "content-type": "application/json" } });
-    this.refuse(answer);
-    if (!answer) await this.readRules();
-    return !answer;
+    const { why } = await send(`api/alerts/${id}`, { method: "PUT", body, headers: JSON_TYPE });
+    this.refuse(why);
+    if (!why) await this.readRules();
+    return !why;
   }
 
   /** @param {Event} event */
@@ -222,7 +261,7 @@ export class Alerts {
     if (!rule) return;
     const what = closest(event, "button")?.dataset.press;
     if (what === "remove") {
-      this.refuse(await change(`api/alerts/${rule.id}`, { method: "DELETE" }));
+      this.refuse((await send(`api/alerts/${rule.id}`, { method: "DELETE" })).why);
       await this.readRules();
     } else if (what === "again") {
       const { id, ...content } = rule;
@@ -260,7 +299,7 @@ export class Alerts {
 /** @param {Firing} firing */
 const titleOf = (firing) => `${firing.symbol ?? "Feed"} ${firing.condition}`;
 
-/** @param {Firing} firing */
+/** @param {{symbol: ?string, condition: string, value: ?number, time: number, note: string}} firing */
 function textOf({ symbol, condition, value, time, note }) {
   const isPrice = /^(price|new) /.test(condition);
   const number = value === null ? NONE : isPrice ? price(value, decimalsOf(symbol ?? "")) : String(Number(value.toPrecision(4)));
@@ -332,14 +371,17 @@ async function ask(path) {
   }
 }
 
-/** Have something changed; why not, or nothing. @param {string} path @param {RequestInit} how @returns {Promise<string>} */
-async function change(path, how) {
+/**
+ * Have something done: its answer, or why it was not.
+ * @param {string} path @param {RequestInit} how @returns {Promise<{why: string, content: any}>}
+ */
+async function send(path, how) {
   try {
     const answer = await fetch(path, how);
-    if (answer.ok) return "";
-    const { detail } = await answer.json();
-    return typeof detail === "string" ? detail : `It was refused (${answer.status}).`;
+    const content = answer.status === 204 ? null : await answer.json();
+    if (answer.ok) return { why: "", content };
+    return { why: typeof content?.detail === "string" ? content.detail : `It was refused (${answer.status}).`, content: null };
   } catch {
-    return "The server cannot be reached.";
+    return { why: "The server cannot be reached.", content: null };
   }
 }

@@ -107,6 +107,7 @@ CHANGES: Final[dict[str, dict[str, int]]] = {
     "POST /api/corrections": _ADMIN | {"admin": 422, "admin token": 422},
     "PUT /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "DELETE /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "POST /api/alerts/test": _ANALYST | {"analyst": 422, "admin": 422},
     "PUT /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "DELETE /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "POST /login": dict.fromkeys(WHO, 401) | _NO_PROGRAM,
