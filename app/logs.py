@@ -21,6 +21,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from tickdeck.app.config import LogSettings
+from tickdeck.db.errors import printable
 
 MOST_TEXT: Final = 2_000
 """Characters of a value, and of an exception's message, that are logged."""
@@ -154,8 +155,7 @@ def _text(value: object) -> str:
     except Exception:  # noqa: BLE001 - a log never fails
         return f"<{type(value).__name__}>"
     short = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text):,} characters)"
-    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
-    return _PASSWORD.sub(r"\1:…@", printable)
+    return _PASSWORD.sub(r"\1:…@", printable(short))
 
 
 def _lines(exc: BaseException, most: int) -> Iterator[str]:

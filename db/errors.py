@@ -61,6 +61,15 @@ class FeedRunsError(TickdeckError):
 MAX_EXCERPT: Final = 80
 
 
+def printable(text: str) -> str:
+    """`text` with escapes for control characters and for what UTF-8 cannot say: nothing in it moves a terminal's cursor,
+    begins another line, or turns what stands beside it around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def excerpt(value: object) -> str:
     """Somebody's value as a complaint names it: short, whatever it is."""
     text = repr(value)

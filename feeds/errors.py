@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tickdeck.db.errors import TickdeckError
+from tickdeck.db.errors import TickdeckError, printable
 
 
 class FeedError(TickdeckError):
@@ -13,7 +13,8 @@ class FileError(FeedError):
     """A file that cannot be read as ticks, named with the line and the field where they are known."""
 
     def __init__(self, file: str, reason: str, *, line: int | None = None, field: str | None = None) -> None:
-        where = file if line is None else f"{file}, line {line}"
+        name = printable(file)
+        where = name if line is None else f"{name}, line {line}"
         where = where if field is None else f"{where}, field {field}"
         super().__init__(f"{where}: {reason}")
         self.file = file

@@ -16,6 +16,7 @@ import numpy as np
 
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.moments import iso
+from tickdeck.db.market.spreadsheets import protect
 from tickdeck.db.market.types import TickBatch
 from tickdeck.feeds.errors import FeedError
 
@@ -93,7 +94,13 @@ class RejectsFile:
                     self._file = self._open()
                     csv.writer(self._file).writerow(["file", "line", "field", "reason", "raw"])
                 csv.writer(self._file).writerow(
-                    [reject.file, reject.line, reject.field, reject.reason, reject.raw]
+                    [
+                        protect(reject.file),
+                        reject.line,
+                        protect(reject.field),
+                        protect(reject.reason),
+                        protect(reject.raw),
+                    ]
                 )
                 self._count(reject)
             if self._file is not None:
@@ -163,4 +170,6 @@ def _open_new(path: Path) -> tuple[TextIO, Path]:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return protect(value)
     return "" if value is None or value != value else value  # noqa: PLR0124 - NaN

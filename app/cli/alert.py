@@ -9,12 +9,11 @@ from typing import TypeVar, cast
 from uuid import UUID, uuid4
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from tickdeck.app.cli.common import database, whoami
+from tickdeck.app.cli.common import Terminal, database, say, whoami
 from tickdeck.app.market.alert_rules import Repeat, check_rule
 from tickdeck.db import alerts, users
 from tickdeck.db.config import DatabaseSettings
@@ -88,7 +87,7 @@ def add(
         )  # fmt: skip
 
     _run(user, work)
-    typer.echo(str(number))
+    say(str(number))
 
 
 @app.command("list")
@@ -119,7 +118,7 @@ def remove(number: UUID = typer.Argument(..., help="The rule's id."), user: str 
         await users.audit(pool, "alert_removed", actor=whoami(), subject=str(number))
 
     _run(user, work)
-    typer.echo(f"{number} is removed")
+    say(f"{number} is removed")
 
 
 @app.command()
@@ -179,16 +178,16 @@ def try_rule(
     with database(settings) as url:
         trial = asyncio.run(run(url))
     for each in trial.fired:
-        typer.echo(f"{iso(each.time_us)} {each.value:.10g}")
+        say(f"{iso(each.time_us)} {each.value:.10g}")
     more = " and more" if trial.cut else ""
-    typer.echo(
+    say(
         f"fired {len(trial.fired)} times{more} from {iso(trial.start_us)} to {iso(trial.end_us)}", err=True
     )
 
 
 def _print(table: Table) -> None:
     """As wide as it needs to be: ids are copied from it."""
-    console = Console()
+    console = Terminal()
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     console.width = max(console.width, needed)
     console.print(table)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from tickdeck.app.cli.common import ROWS_REFUSED, FileOptions, errors
+from tickdeck.app.cli.common import ROWS_REFUSED, FileOptions, errors, say
 from tickdeck.app.cli.playing import rejects_file, with_pool
 from tickdeck.db.errors import ConfigurationError
 
@@ -171,12 +171,12 @@ def _say(counts: _Counts, rejects: RejectsFile, *, as_json: bool) -> None:
         "rejects_file": str(rejects.path) if rejects.count else None,
     }
     if as_json:
-        typer.echo(json.dumps({**facts, "errors": counts.failures}))
+        say(json.dumps({**facts, "errors": counts.failures}))
         return
     for file, words in counts.words.items():
         for word in words:
-            typer.echo(f"{Path(file).name}: {word}")
-    typer.echo(
+            say(f"{Path(file).name}: {word}")
+    say(
         f"{counts.rows:,} bars of {len(counts.symbols):,} symbols: {counts.stored:,} stored as imported candles, "
         f"{counts.already:,} were there already, {rejects.count:,} rejected"
     )

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_type_hints
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from tickdeck.db.embedded import EmbeddedServer
 from tickdeck.db.embedded import Progress as Report
+from tickdeck.db.errors import printable
 
 if TYPE_CHECKING:
     from tickdeck.db.config import DatabaseSettings
@@ -30,7 +32,24 @@ ROWS_REFUSED: Final = 3
 FEED_RUNS: Final = 4
 """The exit code of a feed that another process runs on the same database."""
 
-errors: Final = Console(stderr=True, soft_wrap=True)
+
+class Terminal(Console):
+    """What people read: whatever names, notes and files hold, nothing of it is taken for the terminal's own commands."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control is not None or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """One line of a result, on standard output; whatever is in it, it stays one."""
+    typer.echo(printable(text), err=err)
+
+
+errors: Final = Terminal(stderr=True, soft_wrap=True)
 """Standard error, for whatever is said to people besides the result."""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from tickdeck.app.cli.common import database, database_settings, embedded_server, progress_bar
+from tickdeck.app.cli.common import Terminal, database, database_settings, embedded_server, progress_bar, say
 from tickdeck.db.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def up() -> None:
     with progress_bar() as report:
         url = embedded_server(settings, report).up()
     upgrade(url)
-    typer.echo(url)
+    say(url)
 
 
 @app.command()
 def down() -> None:
     """Stop the embedded database."""
     stopped = embedded_server(database_settings()).down()
-    typer.echo("stopped" if stopped else "was not running")
+    say("stopped" if stopped else "was not running")
 
 
 @app.command()
@@ -73,10 +73,10 @@ def status(as_json: bool = typer.Option(False, "--json", help="One JSON object."
             "bytes": found.size,
         }
     if as_json:
-        typer.echo(json.dumps(facts))
+        say(json.dumps(facts))
         return
     for name, value in facts.items():  # never cut to the terminal's width: the address is to be copied
-        typer.echo(f"{name:<12} {'-' if value is None else value}")
+        say(f"{name:<12} {'-' if value is None else value}")
 
 
 @app.command()
@@ -90,7 +90,7 @@ def migrate(
 
     with progress_bar() as report, database(database_settings(), schema="any", progress=report) as url:
         upgrade(url, beside_others=yes)
-        typer.echo(f"the schema is at revision {head()}")
+        say(f"the schema is at revision {head()}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -135,7 +135,7 @@ def backup(
             )
         report(f"copying the database to {target}", None)
         size = back_up(url, target, program)
-    typer.echo(f"{target}: {size:,} bytes in {time.monotonic() - began:.1f} s")
+    say(f"{target}: {size:,} bytes in {time.monotonic() - began:.1f} s")
 
 
 @app.command()
@@ -160,14 +160,14 @@ def restore(
     newest = (
         "none" if found.newest is None else f"newest {found.newest.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
     )
-    typer.echo(
+    say(
         f"restored in {server.data_dir}: {found.ticks:,} ticks ({newest}) of {found.symbols:,} symbols, "
         f"{found.candles:,} candles"
     )
     if found.revision is None:
-        typer.echo("it has no schema yet: `tickdeck run` or `db migrate` makes it")
+        say("it has no schema yet: `tickdeck run` or `db migrate` makes it")
     elif found.revision != head():
-        typer.echo(
+        say(
             f"its schema is at revision {found.revision}: `tickdeck run` or `db migrate` brings it to {head()}"
         )
 
@@ -175,7 +175,7 @@ def restore(
 @app.command("check")
 def check_database(as_json: bool = typer.Option(False, "--json", help="A list of JSON objects.")) -> None:
     """Look the database over: schema, drift, edition, versions, roles, disk.  Exit code 1: something is wrong."""
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from tickdeck.db.upkeep.check import check
@@ -189,13 +189,13 @@ def check_database(as_json: bool = typer.Option(False, "--json", help="A list of
         url, disk = server.url, server.data_dir
     findings = check(url, settings, disk=disk)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+        say(json.dumps([asdict(finding) for finding in findings]))
     else:
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         for finding in findings:
             colour = COLOURS[finding.state]
-            table.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.detail)
-        Console(soft_wrap=True).print(table)
+            table.add_row(f"[{colour}]{finding.state}[/]", escape(finding.subject), escape(finding.detail))
+        Terminal(soft_wrap=True).print(table)
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
 
@@ -224,14 +224,14 @@ def retention(
             )
         return
     if keep is None:
-        typer.echo("ticks are kept for ever: TICKDECK_KEEP_TICKS_DAYS is not set")
+        say("ticks are kept for ever: TICKDECK_KEEP_TICKS_DAYS is not set")
         return
     with database(settings) as url:
         done = drop_expired(url, keep, dry_run=dry_run)
     verb = "would be dropped" if dry_run else "dropped"
-    typer.echo(f"{done.chunks} chunks of ticks before {done.before:%Y-%m-%d %H:%M} UTC {verb}")
+    say(f"{done.chunks} chunks of ticks before {done.before:%Y-%m-%d %H:%M} UTC {verb}")
     if done.in_use:
-        typer.echo(f"{done.in_use} are in use and left for the next time")
+        say(f"{done.in_use} are in use and left for the next time")
 
 
 @app.command()
@@ -241,7 +241,7 @@ def compress() -> None:
 
     settings = database_settings()
     with database(settings) as url:
-        typer.echo(compression.apply(url, settings.compress_after_days))
+        say(compression.apply(url, settings.compress_after_days))
 
 
 @app.command()
@@ -264,7 +264,7 @@ def logins(
         files["settings"] = settings
     with database(database_settings()) as url:
         allow_logins(url, {role: _password(path) for role, path in files.items()})
-    typer.echo(f"{', '.join(f'tickdeck_{role}' for role in files)} may log in")
+    say(f"{', '.join(f'tickdeck_{role}' for role in files)} may log in")
 
 
 def _password(path: Path) -> str:

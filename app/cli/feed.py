@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from tickdeck.app.cli.bars import load_bars
@@ -18,8 +17,10 @@ from tickdeck.app.cli.common import (
     FileOptions,
     Files,
     Speed,
+    Terminal,
     database_settings,
     errors,
+    say,
     takes_file_options,
     whoami,
 )
@@ -104,9 +105,9 @@ def load(
     with rejects:
         summary = with_pool(work, history=True) if feed.readers else None
     if summary is not None and as_json:
-        typer.echo(json.dumps({**summary.as_json(), "errors": [str(each) for each in feed.failures]}))
+        say(json.dumps({**summary.as_json(), "errors": [str(each) for each in feed.failures]}))
     elif summary is not None:
-        summary.show(Console(soft_wrap=True))
+        summary.show(Terminal(soft_wrap=True))
     for failure in feed.failures:
         errors.print(f"[bold red]error:[/] {escape(str(failure))}", highlight=False)
     if summary is None and feed.readers:
@@ -139,7 +140,7 @@ def inspect(files: Files, *, options: FileOptions) -> None:
     found = [each for path in files for each in inspect_files(path, how)]
     for each in found:
         for line in each.lines():
-            typer.echo(line)
+            say(line)
     if any(each.fault is not None for each in found):
         raise typer.Exit(1)
     if any(each.rejected for each in found):
@@ -278,7 +279,7 @@ def list_feeds() -> None:
         rows.append((name, summary if package in {"", "tickdeck"} else f"{summary} ({package})"))
     width = max(len(name) for name, _ in rows)
     for name, summary in rows:
-        typer.echo(f"{name:<{width}}  {summary}")
+        say(f"{name:<{width}}  {summary}")
 
 
 def subscribe(
@@ -308,7 +309,7 @@ def _want(feed: str, more: list[str], fewer: list[str]) -> None:
 
     wanted = with_pool(want)
     if wanted is not None:
-        typer.echo(f"{feed}: {', '.join(wanted)}")
+        say(f"{feed}: {', '.join(wanted)}")
 
 
 def _duration_us(text: str | None) -> int | None:

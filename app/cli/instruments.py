@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from tickdeck.app.cli.common import database, database_settings
+from tickdeck.app.cli.common import database, database_settings, say
 
 if TYPE_CHECKING:
     from tickdeck.db.market.types import Instrument
@@ -31,7 +31,7 @@ def list_all() -> None:
     from tickdeck.db.instruments import list_instruments
 
     for each in _run("reader", list_instruments):
-        typer.echo(_line(each))
+        say(_line(each))
 
 
 @app.command(name="set")
@@ -93,7 +93,7 @@ def change(
         return changed
 
     for each in _run("writer", work):
-        typer.echo(_line(each))
+        say(_line(each))
 
 
 def _run(role: Role, work: Callable[[Pool], Awaitable[T]]) -> T:

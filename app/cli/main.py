@@ -21,7 +21,7 @@ from tickdeck.app.cli import serve as cli_serve
 from tickdeck.app.cli import ticks as cli_ticks
 from tickdeck.app.cli import user as cli_user
 from tickdeck.app.cli import verify as cli_verify
-from tickdeck.app.cli.common import FEED_RUNS, errors
+from tickdeck.app.cli.common import FEED_RUNS, errors, say
 from tickdeck.db.errors import FeedRunsError, TickdeckError
 
 app = typer.Typer(
@@ -44,7 +44,7 @@ app.add_typer(cli_bench.app, name="bench")
 
 def _print_version(show: bool) -> None:
     if show:
-        typer.echo(f"tickdeck {tickdeck.__version__}")
+        say(f"tickdeck {tickdeck.__version__}")
         raise typer.Exit
 
 

@@ -22,6 +22,7 @@ from tickdeck.app.cli.common import (
     describe,
     embedded_server,
     progress_bar,
+    say,
 )
 from tickdeck.db.errors import ConfigurationError
 
@@ -118,7 +119,7 @@ def serve(
                 sock,
                 spilled=partial(waiting, spill_settings()),
                 database=named or describe(settings.database, url),
-                on_live=lambda page: typer.echo(f"Tickdeck is live at {page} (Ctrl-C stops it)"),
+                on_live=lambda page: say(f"Tickdeck is live at {page} (Ctrl-C stops it)"),
             )
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from tickdeck.app.cli.common import ROWS_REFUSED, database, database_settings, errors, whoami
+from tickdeck.app.cli.common import ROWS_REFUSED, database, database_settings, errors, say, whoami
 
 if TYPE_CHECKING:
     from tickdeck.db.market.corrections import Correction
@@ -114,7 +114,7 @@ def apply(
             markup=False,
             highlight=False,
         )
-    typer.echo(
+    say(
         f"{restated.done:,} applied, {restated.same:,} were so already, {len(restated.rejects):,} could not be applied"
     )
     if restated.rejects:
@@ -140,9 +140,9 @@ def history(
 
     changes = _run("reader", read)
     for each in changes:
-        typer.echo(_line(each))
+        say(_line(each))
     if not changes:
-        typer.echo(f"no tick of {symbol} was cancelled or corrected")
+        say(f"no tick of {symbol} was cancelled or corrected")
 
 
 def _restate(correction: Correction, *, allow_negative: bool = False) -> None:
@@ -152,7 +152,7 @@ def _restate(correction: Correction, *, allow_negative: bool = False) -> None:
     if restated.rejects:
         raise MarketDataError(restated.rejects[0].reason)
     done = "cancelled" if correction.kind == "cancel" else "corrected"
-    typer.echo(f"{done}, and its candles are restated" if restated.done else f"it was {done} so already")
+    say(f"{done}, and its candles are restated" if restated.done else f"it was {done} so already")
 
 
 def _restated(corrections: Sequence[Correction], *, allow_negative: bool) -> Restated:

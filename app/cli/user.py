@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -10,10 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from tickdeck.app.cli.common import database, whoami
+from tickdeck.app.cli.common import Terminal, database, say, whoami
 from tickdeck.db import users
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
@@ -79,28 +79,28 @@ def add(
         await users.audit(pool, "user_added", actor=whoami(), subject=name, role=chosen)
         return chosen
 
-    typer.echo(f"{name} may sign in, as {_run(work)}")
+    say(f"{name} may sign in, as {_run(work)}")
 
 
 @app.command()
 def disable(name: str = NAME) -> None:
     """Let a user in no more, and end his sessions; what is his stays."""
     _change(name, "user_disabled", disabled=True)
-    typer.echo(f"{name} may no longer sign in")
+    say(f"{name} may no longer sign in")
 
 
 @app.command()
 def enable(name: str = NAME) -> None:
     """Let a disabled user in again."""
     _change(name, "user_enabled", disabled=False)
-    typer.echo(f"{name} may sign in again")
+    say(f"{name} may sign in again")
 
 
 @app.command()
 def role(name: str = NAME, role: UserRole = typer.Argument(..., help="viewer, analyst or admin.")) -> None:
     """Give a user another role."""
     _change(name, "user_role_changed", role=role)
-    typer.echo(f"{name} is {role} now")
+    say(f"{name} is {role} now")
 
 
 @app.command()
@@ -110,7 +110,7 @@ def passwd(name: str = NAME, password_file: Path | None = PASSWORD) -> None:
 
     hashed = hash_password(_password(password_file))
     _change(name, "password_changed", password_hash=hashed)
-    typer.echo(f"{name} has another password")
+    say(f"{name} has another password")
 
 
 @app.command()
@@ -125,14 +125,14 @@ def link(
     if issuer is None or not subject:
         raise ConfigurationError("--subject needs TICKDECK_OIDC_ISSUER: it is a name that the provider gave")
     _link(name, issuer, subject)
-    typer.echo(f"{name} may sign in at {issuer}")
+    say(f"{name} may sign in at {issuer}")
 
 
 @app.command()
 def unlink(name: str = NAME) -> None:
     """Let a user sign in at the provider no more, and end his sessions."""
     _link(name, None, None)
-    typer.echo(f"{name} may no longer sign in at a provider")
+    say(f"{name} may no longer sign in at a provider")
 
 
 @app.command("list")
@@ -207,8 +207,8 @@ def add_token(
         )
 
     _run(work)
-    typer.echo(token)
-    typer.echo("it is shown this once: send it as the header  Authorization: Bearer …", err=True)
+    say(token)
+    say("it is shown this once: send it as the header  Authorization: Bearer …", err=True)
 
 
 @tokens.command("list")
@@ -239,23 +239,33 @@ def revoke_token(name: str = NAME, label: str = typer.Option(..., "--name", help
         await users.audit(pool, "token_revoked", actor=whoami(), subject=f"{user.name}/{label}")
 
     _run(work)
-    typer.echo(f"{label} lets nobody in any more")
+    say(f"{label} lets nobody in any more")
 
 
 def audit() -> None:
     """Write the audit log to standard output, one JSON object a line, oldest first."""
-    import orjson
-
     from tickdeck.app.export import standard_output
 
     out = standard_output()
 
     async def work(pool: Pool) -> None:
         async for entry in users.read_audit(pool):
-            out.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+            out.write(json_line(entry))
         out.flush()
 
     _run(work)
+
+
+def json_line(entry: users.AuditEntry) -> bytes:
+    """The entry as JSON; what a terminal would obey, or show turned around, as escapes: to a program it is the same."""
+    import orjson
+
+    line = orjson.dumps(entry, option=orjson.OPT_UTC_Z).decode()
+    return "".join(c if c.isprintable() else _escape(c) for c in line).encode() + b"\n"
+
+
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}" if character.isascii() else json.dumps(character)[1:-1]
 
 
 async def _known(pool: Pool, name: str) -> users.User:
@@ -307,4 +317,4 @@ def _show(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     table = Table(*head, box=None, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
         table.add_row(*row)
-    Console(soft_wrap=True, markup=False).print(table)
+    Terminal(soft_wrap=True, markup=False).print(table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tickdeck.app.cli.common import database, database_settings, progress_bar, whoami
+from tickdeck.app.cli.common import database, database_settings, progress_bar, say, whoami
 from tickdeck.app.cli.playing import STATEMENT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -65,17 +65,17 @@ def verify_candles(
 
         differences, imported = asyncio.run(run())
     for each in found or differences:
-        typer.echo(_said(each))
+        say(_said(each))
     if imported:
-        typer.echo(f"{imported:,} imported candles are left alone: there are no ticks to compare them with")
+        say(f"{imported:,} imported candles are left alone: there are no ticks to compare them with")
     if differences and fold_again:
-        typer.echo(f"{len(differences)} differ still: they cannot be folded from their ticks", err=True)
+        say(f"{len(differences)} differ still: they cannot be folded from their ticks", err=True)
     if differences:
         raise typer.Exit(1)
     if found:
-        typer.echo(f"{len(found)} candles were folded again; every candle is what its ticks fold to now")
+        say(f"{len(found)} candles were folded again; every candle is what its ticks fold to now")
     else:
-        typer.echo("every candle is what its ticks fold to")
+        say("every candle is what its ticks fold to")
 
 
 def _said(each: Difference) -> str:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tickdeck.app.push.protocol import ProtocolError
 from tickdeck.app.replay.clock import ReplayError
 from tickdeck.app.web.proxies import prefix_of
-from tickdeck.db.errors import DatabaseError, MarketDataError, TickdeckError, UnknownSymbolError
+from tickdeck.db.errors import DatabaseError, MarketDataError, TickdeckError, UnknownSymbolError, printable
 
 STATUSES: Final[dict[type[Exception], int]] = {
     MarketDataError: 422,
@@ -54,11 +54,6 @@ def json_error(detail: str, status: int, headers: dict[str, str] | None = None) 
     """`{"detail": …}`, the shape of every refusal."""
     body = orjson.dumps({"detail": printable(detail)})
     return Response(body, status, media_type="application/json", headers=headers)
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for control characters and for what UTF-8 cannot say."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Unexpected:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-FORMULA_STARTS: Final = "=+-@\t\r"
+FORMULA_STARTS: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""The last four are the first four in full width, as spreadsheets of East Asia take them."""
 _FORMULA: Final = re.compile(rf"'*[{re.escape(FORMULA_STARTS)}]")
 PROTECTED: Final = re.compile(rf"'+[{re.escape(FORMULA_STARTS)}]")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.feeds.errors import FileError
 
 REJECTS_HEADER: Final = ("file", "line", "field", "reason", "raw")
@@ -29,7 +30,7 @@ def repairs_in(path: Path) -> Mapping[str, Mapping[int, str]] | None:
                     raise FileError(
                         str(path), "is no row of a rejects file: file, line, field, reason, raw", line=at
                     )
-                found.setdefault(row[0], {})[int(row[1])] = row[4].rstrip("\r\n")
+                found.setdefault(unprotect(row[0]), {})[int(row[1])] = unprotect(row[4]).rstrip("\r\n")
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
     return found

@@ -69,7 +69,21 @@ def test_how_ticks_and_candles_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["=cmd|' /C calc'!A0", "@x", "+1", "-", "'=x", "''+", "'quoted'", "\t=1", "\r"]
+    "text",
+    [
+        "=cmd|' /C calc'!A0",
+        "@x",
+        "+1",
+        "-",
+        "'=x",
+        "''+",
+        "'quoted'",
+        "\t=1",
+        "\r",
+        "\n=1",
+        "\uff1d1+1",
+        "\uff20x",
+    ],
 )
 def test_no_text_is_a_formula_for_a_spreadsheet_and_each_is_read_back(tmp_path: Path, text: str) -> None:
     symbol = text.replace(" ", "").strip() or "S"
@@ -77,7 +91,7 @@ def test_no_text_is_a_formula_for_a_spreadsheet_and_each_is_read_back(tmp_path: 
     path = tmp_path / "ticks.csv"
     path.write_bytes(HEADER + ticks_csv(batch))
     cells = path.read_text().splitlines()[1].split(",")
-    assert not [cell for cell in (cells[1], *cells[7:]) if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert not [cell for cell in (cells[1], *cells[7:]) if cell.startswith(tuple(FORMULA_STARTS))]
     assert protect(text)[0] not in FORMULA_STARTS
     assert unprotect(protect(text)) == text
     read = [*CsvReader(path, CsvOptions())]

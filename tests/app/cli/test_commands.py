@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.feeding import Tickdeck
 from tests.paths import ROOT
 from tickdeck.app.cli.main import main
+from tickdeck.app.cli.user import json_line
+from tickdeck.db.market.moments import iso
+from tickdeck.db.users import AuditEntry
 from tickdeck.testing.ticks import TickFactory
 
 
@@ -91,3 +96,56 @@ def test_an_address_that_is_none_is_told_in_one_line(
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said == "error: DATABASE_URL is no address of the form postgresql://user@host:port/name\n"
+
+
+HOSTILE = "\x1b[31m\x9b2J\x7f\u202egpj\r\n[/]admin signed in[bold]"
+"""Commands of terminals, a right-to-left override, another line, and markup of the library that draws tables."""
+
+
+def test_nothing_that_is_stored_commands_the_terminal(tickdeck: Tickdeck, tick_factory: TickFactory) -> None:
+    ticks = tick_factory(1, symbols=["A"])
+    which = ("A", iso(int(ticks.time_us[0])), str(int(ticks.seq[0])))
+    assert tickdeck("ticks", "cancel", *which, "--reason", HOSTILE).code == 0
+    with psycopg.connect(tickdeck.url) as connection:
+        connection.execute("update instruments set name = %s", (HOSTILE,))
+        connection.execute("insert into users (name, role) values ('anna', 'admin')")
+        connection.execute(
+            "insert into user_sessions (token_hash, owner_id, address, agent, expires_at)"
+            " select sha256('x'), id, %s, %s, 'infinity' from users",
+            (HOSTILE, HOSTILE),
+        )
+        connection.execute(
+            "insert into api_tokens (token_hash, owner_id, name, scopes) select sha256('y'), id, %s, '{read}' from users",
+            (HOSTILE,),
+        )
+    for command in (
+        ("ticks", "history", "A"), ("instruments", "list"), ("user", "sessions"), ("user", "token", "list"),
+        ("user", "list"), ("user", "role", HOSTILE, "viewer"), ("ticks", "history", HOSTILE),
+        ("export", "--symbols", HOSTILE), ("load", HOSTILE), ("user", "token", "revoke", "anna", "--name", HOSTILE),
+    ):  # fmt: skip
+        ran = tickdeck(*command)
+        lines = (ran.out + ran.err).split("\n")
+        assert lines != [""]
+        assert [line for line in lines if not line.isprintable() or line.startswith("[/]admin")] == [], (
+            command
+        )
+
+
+def test_the_audit_log_is_one_printable_line_an_entry() -> None:
+    entry = AuditEntry(datetime(2026, 1, 5, tzinfo=UTC), "x", HOSTILE, None, "\U000e0001", {"why": HOSTILE})
+    line = json_line(entry).decode()
+    assert line.removesuffix("\n").isprintable()
+    told = json.loads(line)
+    assert (told["actor"], told["subject"], told["detail"]["why"]) == (HOSTILE, "\U000e0001", HOSTILE)
+
+
+def test_commands_print_by_what_escapes() -> None:
+    """Any other way to print would have to think of what names may hold."""
+    strays = [
+        f"{path.name}: {line.strip()}"
+        for path in (ROOT / "app" / "cli").glob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if path.name != "common.py"
+        and ("typer.echo(" in line or "Console(" in line or line.lstrip().startswith("print("))
+    ]
+    assert strays == []
