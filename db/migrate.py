@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +65,9 @@ def run_sql(name: str) -> None:
 
 
 _NOT_SUPPORTED: Final = "0A000"
+_BUSY: Final = frozenset({"40P01", "55P03"})
+"""A deadlock that this transaction was chosen to end, a lock that was not to be had in time."""
+_TRIES: Final = 10
 
 
 def head() -> str:
@@ -89,7 +94,8 @@ def upgrade(url: str, revision: str = "head", *, beside_others: bool = False) ->
     Only a database that is empty or has Tickdeck's schema is written to, any other with `beside_others` only.
     Raises `ForeignDatabaseError` for such a one, `DatabaseUnavailableError` where no connection can be made and
     `SchemaError` where the server has no TimescaleDB, is too old, refuses the rights, or has a schema newer than this
-    code.  Each migration is one transaction: a refused one leaves nothing behind.
+    code.  Each migration is one transaction: a refused one leaves nothing behind, and one that running feeds were in the
+    way of is tried again.
     """
     with _inspecting(url) as connection:
         facts = server_facts(connection)
@@ -106,10 +112,16 @@ def upgrade(url: str, revision: str = "head", *, beside_others: bool = False) ->
         connection.commit()
     made = config(url)
     made.attributes["beside_others"] = beside_others
-    try:
-        command.upgrade(made, revision)
-    except DBAPIError as exc:
-        raise SchemaError(f"the migration was refused and rolled back: {exc.orig}") from exc
+    for left in reversed(range(_TRIES)):
+        try:
+            command.upgrade(made, revision)
+        except DBAPIError as exc:
+            # Feeds that write meanwhile hold what a migration wants, and may want what it holds: it goes on where it was.
+            if left and getattr(exc.orig, "sqlstate", None) in _BUSY:
+                time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - to be out of step
+                continue
+            raise SchemaError(f"the migration was refused and rolled back: {exc.orig}") from exc
+        return
 
 
 def require_schema(url: str) -> None:

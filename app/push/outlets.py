@@ -183,6 +183,10 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8) + payload
 
 
+RESTARTS: Final = 1012
+"""The close code of a server that stops, of which there may be another soon."""
+
+
 class DirectWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's protocol; the ASGI scope's extension `tickdeck.direct` is the connection itself."""
 
@@ -233,6 +237,17 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    def shutdown(self) -> None:
+        """The server stops: viewers are told so."""
+        if not self.handshake_complete or self.close_sent or self.disconnected:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": RESTARTS})
+        self.conn.send_close(RESTARTS, "the server stops")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
 
     @property
     def compressed(self) -> bool:

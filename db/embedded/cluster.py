@@ -82,6 +82,8 @@ def make(data: Path, programs: Programs, account: Account, *, durable: bool) -> 
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--no-instructions",
+        "-c",
+        f"dynamic_shared_memory_type={_SETTINGS['dynamic_shared_memory_type']}",  # while it makes the database, too
         *([] if durable else ["--no-sync"]),
     ]
     command, identity = account.command(initdb, part)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tests.faults.running import Running, wait_for
+from tests.faults.wire import Wire
 from tickdeck.db.embedded import taken
+from tickdeck.db.market.types import to_us
+from tickdeck.feeds.spill import Spill
 from tickdeck.testing.pace import Stopwatch
 
 
@@ -20,8 +30,23 @@ def ticks(url: str) -> int:
         return int(row[0])
 
 
+@contextmanager
+def viewing(page: str) -> Iterator[ClientConnection]:
+    """A viewer of the whole watchlist, which has its first frame; it reads as fast as frames come."""
+    with connect(page.replace("http", "ws", 1) + "/ws", max_size=None, max_queue=None) as viewer:
+        viewer.send('{"subscribe": {"watchlist": "all"}}')
+        while json.loads(viewer.recv(10))["type"] != "frame":
+            pass
+        yield viewer
+
+
+def _read_all(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(10)
+
+
 def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tmp_path: Path) -> None:
-    walk = ("--symbols", "2", "--rate", "50")
+    walk = ("--symbols", "20", "--rate", "2000")
     with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db) as run:
         run.until_live()
         wait_for(lambda: run.health()[1].get("ticks_per_s"))
@@ -41,9 +66,15 @@ def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tm
         assert "it was stopped and did not go on" in run.said
 
         feed, page = run.child("feed walk"), run.child("serve")
-        watch = Stopwatch()
-        assert run.stop() == 0
-        assert watch.seconds() < 10
+        with viewing(run.page) as viewer:
+            watch = Stopwatch()
+            assert run.stop() == 0
+            assert watch.seconds() < 10
+            with pytest.raises(ConnectionClosed) as closed:
+                _read_all(viewer)
+            told = closed.value.rcvd
+            assert told is not None
+            assert (told.code, told.reason) == (1012, "the server stops")
         assert not any(Path(f"/proc/{pid}").exists() for pid in (feed, page))
         assert "Traceback" not in run.said
         assert "never retrieved" not in run.said
@@ -96,6 +127,58 @@ def test_a_file_that_is_played_when_its_process_is_killed_is_stored_once(
             "select size::int, round(extract(epoch from time - min(time) over ()) * 20) from ticks order by size"
         ).fetchall()
     assert found == [(each, each) for each in range(len(found))]
+
+
+def test_a_feed_that_is_killed_while_its_ticks_wait_on_disk_loses_none_of_them(
+    tickdeck_db: str, tmp_path: Path
+) -> None:
+    spilled = tmp_path / "data" / "spill"
+    walk = ("feed", "walk", "--no-history", "--symbols", "3", "--rate", "500")
+    with Wire(tickdeck_db) as wire:
+        where = {"DATABASE_URL": wire.url, "TICKDECK_DATA_DIR": str(tmp_path / "data")}
+        with Running(tmp_path, *walk, **where) as feed:
+            wait_for(lambda: ticks(tickdeck_db) > 500)
+            wire.hold()
+            wait_for(lambda: sum(each.stat().st_size for each in spilled.rglob("*.spill")) > 40_000)
+            os.kill(feed.pid, signal.SIGKILL)
+            feed.wait()
+            feed.stop()
+        wire.cut()  # what was on its way never comes
+        (folder,) = {each.parent for each in spilled.rglob("*.spill")}
+        shutil.copytree(folder, tmp_path / "copy")
+        waiting, kept = Spill(tmp_path / "copy"), set()
+        while waiting:
+            batch = waiting.first().ticks
+            kept |= set(zip(batch.symbol, batch.time_us.tolist(), batch.seq.tolist(), strict=True))
+            waiting.drop_first()
+        assert kept
+        expected = kept | identities(tickdeck_db)
+        last_us = max(time_us for _, time_us, _ in expected)
+
+        wire.go_on()
+        with Running(tmp_path, *walk, **where) as feed:
+            wait_for(lambda: not list(folder.glob("*.spill")) and max_us(tickdeck_db) > last_us)
+            feed.stop()
+            assert "Traceback" not in feed.said
+    stored = [each for each in identities(tickdeck_db) if each[1] <= last_us]
+    assert set(stored) == expected
+    with psycopg.connect(tickdeck_db) as connection:
+        counted = (
+            "select (select count(*) from ticks), (select sum(trades) from candles where interval = '1m')"
+        )
+        row = connection.execute(counted).fetchone()
+    assert row is not None
+    assert row[0] == row[1]
+
+
+def identities(url: str) -> set[tuple[str, int, int]]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("select symbol, time, seq from ticks").fetchall()
+    return {(symbol, to_us(at), seq) for symbol, at, seq in rows}
+
+
+def max_us(url: str) -> int:
+    return max(time_us for _, time_us, _ in identities(url))
 
 
 def test_a_market_that_is_fed_already_is_not_fed_twice(tickdeck_db: str, tmp_path: Path) -> None:

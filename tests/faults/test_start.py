@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,3 +75,32 @@ def test_a_read_only_folder_is_said_by_run(tmp_path: Path) -> None:
         run.stop()
     assert f"the data folder {folder} cannot be written: Read-only file system; name another one" in run.said
     assert "Traceback" not in run.said
+
+
+def test_a_shared_memory_that_is_too_small_is_no_hindrance(tmp_path: Path) -> None:
+    """As /dev/shm of a container is: nothing of the server is there, workers of one query share memory elsewhere."""
+    alone = ["unshare", "--mount", "--propagation", "private"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    small = 'mount -t tmpfs -o size=4k tmpfs /dev/shm && exec "$@"'
+    done = subprocess.run(
+        [*alone, "sh", "-c", small, "sh", sys.executable, "-c", PARALLEL, tmp_path],
+        check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True 200000\n"
+
+
+PARALLEL = """
+import os, sys
+from pathlib import Path
+import psycopg
+from tickdeck.db.embedded import EmbeddedServer
+with EmbeddedServer(Path(sys.argv[1]), durable=False) as url, psycopg.connect(url) as connection:
+    assert os.statvfs("/dev/shm").f_blocks == 1
+    connection.execute("create table big as select n from generate_series(1, 200000) n")
+    connection.execute("set min_parallel_table_scan_size = 0; set parallel_setup_cost = 0; set parallel_tuple_cost = 0")
+    query = "select count(*), sum(n) from big"
+    plan = str(connection.execute("explain (analyze, format json) " + query).fetchone())
+    print("'Workers Launched': 0" not in plan and "Workers Launched" in plan, connection.execute(query).fetchone()[0])
+"""
