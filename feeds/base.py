@@ -88,11 +88,12 @@ class FeedHealth:
     `connected`: trades can come.  `lag_s`: from the source's time of the newest tick to here, the difference of the two
     clocks taken off, which is estimated as `skew_s` (the source's minus ours); `lag_p99_s`: the 99th percentile of the
     newest ones.  `last_us`: time of the newest tick.
-    `silent_s`: since the last sign of life.  `filling`, `missing`: gaps that are being filled, that could not be.
+    `venue`: what its symbols begin with, as `BINANCE:`.  `silent_s`: since the last sign of life.  `filling`, `missing`: gaps that are being filled, that could not be.
     `reconnects` and `duplicates` count since the start; `fault`: why the source was last lost.
     """
 
     connected: bool
+    venue: str = ""
     symbols: tuple[str, ...] = ()
     lag_s: float | None = None
     lag_p99_s: float | None = None

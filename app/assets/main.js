@@ -59,6 +59,7 @@ class Page {
     status.feeds = new Feeds();
     this.latency = new Latency();
     status.stages = this.latency;
+    status.onLink = (state, feeds) => watchlist.linkIs(state, feeds);
     this.replay = new Replay({
       send: (message) => this.connection.send(message),
       symbols: () => [...watchlist.rows.keys()],

@@ -180,9 +180,7 @@ def try_rule(
     for each in trial.fired:
         say(f"{iso(each.time_us)} {each.value:.10g}")
     more = " and more" if trial.cut else ""
-    say(
-        f"fired {len(trial.fired)} times{more} from {iso(trial.start_us)} to {iso(trial.end_us)}", err=True
-    )
+    say(f"fired {len(trial.fired)} times{more} from {iso(trial.start_us)} to {iso(trial.end_us)}", err=True)
 
 
 def _print(table: Table) -> None:

@@ -70,7 +70,9 @@ class FeedBoard:
     def shown(self) -> list[dict[str, Any]]:
         """For the status: name, kind and state, which is `running`, `silent`, `ended` or `failed`; and of live feeds more."""
         return [
-            {"name": each.name, "kind": each.kind, "state": self._state(each)} | each.source
+            {"name": each.name, "kind": each.kind, "state": self._state(each)}
+            | each.source
+            | ({"down": True} if self._complaint(each) else {})
             for each in self._feeds.values()
         ]
 
@@ -111,17 +113,18 @@ class FeedBoard:
 
     def fault(self) -> str | None:
         """What is wrong with the first feed that has died or failed since this was made; None: nothing."""
-        for each in self._feeds.values():
-            if each.heard_at < self._began - SILENT_AFTER_S:
-                continue
-            state = self._state(each)
-            if state == "silent":
-                # No count of seconds: the sentence is the same as long as the fault is.
-                return f"feed {each.name} is not heard of any more"
-            if state == "failed":
-                return (
-                    f"feed {each.name} failed: {each.detail}" if each.detail else f"feed {each.name} failed"
-                )
+        complaints = (self._complaint(each) for each in self._feeds.values())
+        return next((each for each in complaints if each is not None), None)
+
+    def _complaint(self, each: _Known) -> str | None:
+        if each.heard_at < self._began - SILENT_AFTER_S:
+            return None
+        state = self._state(each)
+        if state == "silent":
+            # No count of seconds: the sentence is the same as long as the fault is.
+            return f"feed {each.name} is not heard of any more"
+        if state == "failed":
+            return f"feed {each.name} failed: {each.detail}" if each.detail else f"feed {each.name} failed"
         return None
 
     def _state(self, each: _Known) -> str:
@@ -135,6 +138,7 @@ def _source(feed: FeedRow) -> dict[str, Any]:
     lag_s, last_us = feed.health.get("lag_s"), feed.health.get("last_us")
     return {
         "connected": feed.health.get("connected"),
+        "venue": feed.health.get("venue", ""),
         "symbols": len(feed.health.get("symbols") or ()),
         "lag_ms": None if lag_s is None else round(1000 * lag_s),
         "last": None if last_us is None else last_us // 1000,

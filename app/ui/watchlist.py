@@ -14,7 +14,9 @@ CHANGE_AGAINST: Final = (
 )
 STATES: Final = (
     "live: a tick within the last minute; quiet: none, though it trades; closed: outside regular hours;"
-    " old: no tick of the newest trading session, or, where it trades around the clock, none for a day"
+    " old: no tick of the newest trading session, or, where it trades around the clock, none for a day;"
+    " cut: its feed is silent, failed or without its exchange; no db: the database is away; stale, lost: the"
+    " server is not heard; replay: a trade of a replay"
 )
 CHANGE_CLASSES: Final = {"up": "params.value > 0", "down": "params.value < 0"}
 
@@ -103,7 +105,9 @@ def columns() -> list[dict[str, Any]]:
             "flex": 52,
             "filter": "agTextColumnFilter",
             "cellClass": "state",
-            "cellClassRules": {name: f"params.value === '{name}'" for name in ("live", "old")},
+            "cellClassRules": {name: f"params.value === '{name}'" for name in ("live", "old", "replay")}
+            | {"wrong": "['cut', 'no db', 'stale', 'lost'].includes(params.value)"},
+            "tooltipField": "told",
             "headerTooltip": STATES,
         },
     ]

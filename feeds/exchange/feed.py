@@ -170,6 +170,7 @@ class ExchangeFeed:
         recent = sorted(list(self.lags_s)[-200:])
         return FeedHealth(
             connected=any(each.ready.is_set() for each in self._connections),
+            venue=self.exchange.venue,
             symbols=tuple(self._wanted),
             lag_s=statistics.median(recent) + self._skew_us / 1e6 if recent else None,
             lag_p99_s=recent[math.ceil(0.99 * len(recent)) - 1] + self._skew_us / 1e6 if recent else None,

@@ -11,7 +11,7 @@ from playwright.sync_api import Route, WebSocket, expect
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
 from tests.browser.proxy import Proxy
-from tests.browser.watching import Watched
+from tests.browser.watching import Watched, shows
 
 # Of the socket, and of what the page was just asking for when the server went.
 REFUSED = (
@@ -152,11 +152,14 @@ def test_silent_server_counts_as_stale_and_then_as_lost(
     dashboard.pause()
     watched.state("stale")
     expect(watched.page.locator("#status-state")).to_have_text("Stale")
+    shows(watched, market.symbol, "state", "stale")
     watched.state("reconnecting")
+    shows(watched, market.symbol, "state", "lost")
     dashboard.resume()
     market.trade(market.symbol, 104.0)
     watched.state("live")
     expect(watched.page.locator("#headline-last")).to_have_text("104.00")
+    shows(watched, market.symbol, "state", "live")
 
 
 def test_polls_where_websockets_do_not_get_through(quiet: tuple[Dashboard, Market], watched: Watched) -> None:

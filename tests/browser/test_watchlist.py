@@ -11,19 +11,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
-from tests.browser.watching import Watched
-
-
-def shows(watched: Watched, symbol: str, column: str, text: str) -> None:
-    """Wait until a cell has this text, in a column that may have no room beside the dear symbols of other tests."""
-    watched.until(
-        """([symbol, colKey, text]) => {
-            const grid = dash_ag_grid.getApi('watchlist');
-            const rowNode = grid.getRowNode(symbol);
-            return rowNode && grid.getCellValue({ rowNode, colKey, useFormatter: true }) === text;
-        }""",
-        [symbol, column, text],
-    )
+from tests.browser.watching import Watched, shows
 
 
 def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
@@ -47,6 +35,38 @@ def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
     )
     market.trade(dear, 623_451.25)
     shows(watched, dear, "state", "live")
+    told = watched.page.evaluate("(id) => dash_ag_grid.getApi('watchlist').getRowNode(id).data.told", tiny)
+    assert re.fullmatch(r"no trades since \d\d:\d\d:\d\d", told)
+    words = watched.page.evaluate(
+        """async (cases) => {
+            const { trouble } = await import('/assets/watchlist/trouble.js');
+            return cases.map(([symbol, link, feeds]) => trouble(symbol, link, feeds)?.state ?? null);
+        }""",
+        [case for case, _ in WAYS],
+    )
+    assert words == [word for _, word in WAYS]
+
+
+def feed(state: str = "running", **facts: object) -> dict[str, object]:
+    return {"name": "a feed", "kind": "", "state": state, **facts}
+
+
+KRAKEN = {"venue": "KRAKEN"}
+WAYS = [
+    (("SPY", "live", [feed()]), None),
+    (("SPY", "polling", []), None),
+    (("SPY", "stale", [feed()]), "stale"),
+    (("SPY", "reconnecting", [feed()]), "lost"),
+    (("SPY", "database", [feed()]), "no db"),
+    (("SPY", "feed", [feed("silent", down=True)]), "cut"),
+    (("SPY", "live", [feed("silent")]), None),  # of before the server began
+    (("SPY", "feed", [feed("failed", down=True), feed()]), None),
+    (("SPY", "replay", [feed("failed", down=True)]), None),
+    (("KRAKEN:BTC/USD", "feed", [feed("failed", down=True), feed(connected=True, **KRAKEN)]), None),
+    (("KRAKEN:BTC/USD", "live", [feed(connected=False, **KRAKEN)]), "cut"),
+    (("SPY", "live", [feed(connected=False, **KRAKEN)]), None),
+]
+"""A symbol, what the status line says, the feeds; and what its row says then."""
 
 
 def test_zones_that_could_not_be_read_at_first_are_read_again(

@@ -179,3 +179,15 @@ class Watched:
             self.chart_frames += 1
         elif text.startswith('{"type":"pong"'):
             self._pongs.append(json.loads(text)["pong"])
+
+
+def shows(watched: Watched, symbol: str, column: str, text: str) -> None:
+    """Wait until a cell has this text, in a column that may have no room beside the dear symbols of other tests."""
+    watched.until(
+        """([symbol, colKey, text]) => {
+            const grid = dash_ag_grid.getApi('watchlist');
+            const rowNode = grid.getRowNode(symbol);
+            return rowNode && grid.getCellValue({ rowNode, colKey, useFormatter: true }) === text;
+        }""",
+        [symbol, column, text],
+    )

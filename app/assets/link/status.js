@@ -36,6 +36,10 @@ export class Status {
     this.title = "Tickdeck";
     /** How many ticks of a replay had been played, lately; empty: live. @type {{at: number, ticks: number}[]} */
     this.played = [];
+    /** Is told whenever the way to the market may have changed. @type {?(state: string, feeds: any[]) => void} */
+    this.onLink = null;
+    /** The feeds as the server has them. @type {any[]} */
+    this.known = [];
     /** The table of latencies. @type {?{apply: (stages: any[], skew: ?number) => void}} */
     this.stages = null;
     /** The table of feeds. @type {?{apply: (feeds: any[]) => void}} */
@@ -59,6 +63,7 @@ export class Status {
       element("status-message").title = status.warning;
     }
     if (status.feeds) {
+      this.known = status.feeds;
       const running = status.feeds.filter((feed) => feed.state === "running").map((feed) => feed.name);
       const failed = status.feeds
         .filter((feed) => feed.state === "failed" || feed.state === "silent")
@@ -142,6 +147,7 @@ export class Status {
     if (!(state in BADGES)) for (const fact of ["rate", "latency"]) writeTo(`status-${fact}`, NONE);
     this.entitle();
     this.tick();
+    this.onLink?.(state, this.known);
   }
 
   tick() {

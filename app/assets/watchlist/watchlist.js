@@ -7,13 +7,15 @@ import { exchangeOf, nameOf, onInstruments, readUnknown, zoneOf } from "../lib/i
 import { marketNow } from "../lib/now.js";
 import { choose } from "../lib/selection.js";
 import { hoursAround } from "../lib/sessions.js";
+import { clock, wallClock } from "../lib/zone.js";
 import { freshness } from "./freshness.js";
 import { meant, pairOf, rowIdOf, symbolOfRow, venueOf } from "../lib/symbols.js";
 import { Stillness } from "./stillness.js";
+import { trouble } from "./trouble.js";
 
 /**
  * @typedef {{symbol: string, last: ?number, change: ?number, change_pct: ?number, bid: ?number, ask: ?number,
- *   volume: number, high: ?number, low: ?number, vwap: ?number, time: ?number, trades?: number, state?: string}} Row
+ *   volume: number, high: ?number, low: ?number, vwap: ?number, time: ?number, trades?: number, state?: string, told?: string}} Row
  */
 
 const PHONE = matchMedia("(max-width: 760px)");
@@ -37,6 +39,8 @@ export class Watchlist {
     this.search = search;
     /** @type {Map<string, Row & {went: number, venue: string}>} */
     this.rows = new Map();
+    /** The state of the status line, and the feeds as it has them. @type {{state: string, feeds: any[]}} */
+    this.link = { state: "connecting", feeds: [] };
     startEmpty(api);
     renderRowsNowAndThen(api);
     this.highlight = new CSSStyleSheet();
@@ -97,7 +101,7 @@ export class Watchlist {
       const before = this.rows.get(row.symbol);
       const moved = before ? Math.sign((row.last ?? 0) - (before.last ?? 0)) || before.went : 0;
       const venue = before?.venue ?? venueOf(row.symbol);
-      const shown = { ...row, venue, went: moved, state: this.stateOf(row) };
+      const shown = { ...row, venue, went: moved, ...this.stateOf(row) };
       this.rows.set(row.symbol, shown);
       (before ? update : add).push(shown);
     }
@@ -169,10 +173,24 @@ export class Watchlist {
     return this.words.every((word) => text.includes(word));
   }
 
-  /** @param {{symbol: string, time: ?number}} row */
+  /** The way to the market is another, or the same. @param {string} state of the status line @param {any[]} feeds */
+  linkIs(state, feeds) {
+    this.link = { state, feeds };
+    this.tellStates();
+  }
+
+  /**
+   * What the row says of itself, and of why.  Trouble on the way goes before how fresh it seems.
+   * @param {{symbol: string, time: ?number}} row @returns {{state: string, told: string}}
+   */
   stateOf({ symbol, time }) {
+    const wrong = trouble(symbol, this.link.state, this.link.feeds);
+    if (wrong) return wrong;
     const now = marketNow();
-    return freshness(time, now, hoursAround(symbol, now, () => this.tellStates()) ?? [], zoneOf(symbol));
+    const zone = zoneOf(symbol);
+    const state = freshness(time, now, hoursAround(symbol, now, () => this.tellStates()) ?? [], zone);
+    if (state === "live" && this.link.state === "replay") return { state: "replay", told: "trades in a replay, not now" };
+    return { state, told: state === "quiet" ? `no trades since ${clock(wallClock(time, zone))}` : "" };
   }
 
   /** Rows grow old without a tick, and markets open and close. */
@@ -180,7 +198,7 @@ export class Watchlist {
     const update = [];
     for (const row of this.rows.values()) {
       const state = this.stateOf(row);
-      if (state !== row.state) update.push(Object.assign(row, { state }));
+      if (state.state !== row.state || state.told !== row.told) update.push(Object.assign(row, state));
     }
     if (!update.length) return;
     if (this.still.held) this.showInPlace(update, [], []);

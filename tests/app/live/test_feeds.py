@@ -37,6 +37,7 @@ def test_a_feed_that_says_nothing_is_silent_and_one_that_speaks_again_runs() -> 
     clock.now += SILENT_AFTER_S
     assert states(board) == {"walk": "silent"}
     assert board.fault() == "feed walk is not heard of any more"
+    assert board.shown() == [{"name": "walk", "kind": "walk", "state": "silent", "down": True}]
     board.heard(FeedStatus("walk", "walk", "running", "", 2, 0))
     assert (states(board), board.fault()) == ({"walk": "running"}, None)
 
@@ -55,6 +56,7 @@ def test_what_was_gone_before_is_shown_and_is_no_fault() -> None:
     board.read([row("last week's", "running", 600_000.0), row("yesterday's", "failed", 80_000.0)])
     assert states(board) == {"last week's": "silent", "yesterday's": "failed"}
     assert board.fault() is None
+    assert not any("down" in each for each in board.shown())
 
 
 def test_the_time_without_a_database_is_nobodys_silence() -> None:
