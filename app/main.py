@@ -32,7 +32,7 @@ from tickdeck.app.web.gate import Gate, Sockets
 from tickdeck.app.web.guard import Guard, Head, content_security_policy
 from tickdeck.app.web.proxies import Proxied
 from tickdeck.app.web.schemas import REFUSALS
-from tickdeck.app.web.server import Certificate, Server, address
+from tickdeck.app.web.server import Certificate, Server, address, raise_open_files
 from tickdeck.db.candles.build import Builder
 from tickdeck.db.candles.watch import CandleWatch
 from tickdeck.db.errors import ConfigurationError
@@ -182,6 +182,7 @@ async def serve_until_stopped(
     `on_live` gets the page's address once live data can be served.
     """
     loop = asyncio.get_running_loop()
+    raise_open_files(settings.live.max_viewers)
     async with (
         create_app(settings, url, database=database, spilled=spilled) as app,
         Supervisor() as tasks,

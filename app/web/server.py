@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,10 @@ import uvicorn
 from tickdeck.db.errors import ConfigurationError
 
 CERTIFICATE_CHECK_S: Final = 5.0
+HANDSHAKE_S: Final = 10.0
+"""How long a TLS handshake may take: of whom it is not done yet nothing else is counted."""
+SPARE_FILES: Final = 512
+"""What a dashboard has open besides its viewers: the database, requests, and half-open connections of one address."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +52,23 @@ def open_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
+def raise_open_files(viewers: int) -> None:
+    """Let this process have as many files open as it may, of which each viewer is one; say so where that is too few."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != most:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        except (OSError, ValueError):  # a container's policy, or no limit at all where the system has one
+            most = soft
+    if most != resource.RLIM_INFINITY and most < viewers + SPARE_FILES:
+        log.warning(
+            "too_few_open_files",
+            allowed=most,
+            needed=viewers + SPARE_FILES,
+            hint="raise `ulimit -n`, or lower TICKDECK_MAX_VIEWERS",
+        )
+
+
 class Server(uvicorn.Server):
     """uvicorn, which stops at SIGINT or SIGTERM without raising them again at the end.
 
@@ -61,9 +84,17 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        if self.config.ssl is not None:  # uvicorn has no setting for it, and asyncio's own are 60 s
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=HANDSHAKE_S)  # type: ignore[method-assign]
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+
+def _no_password() -> str:
+    """A key with a password: OpenSSL would ask at the terminal for it, and everybody would wait."""
+    raise OSError("the key has a password: give one without")
 
 
 class Certificate:
@@ -89,8 +120,8 @@ class Certificate:
         self._read = self._changed_at()
         try:
             # First elsewhere: a key that does not fit would leave the server with half of the new pair.
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._files)
-            self._context.load_cert_chain(*self._files)
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._files, _no_password)
+            self._context.load_cert_chain(*self._files, _no_password)
         except OSError as exc:  # ssl.SSLError too
             log.error("certificate_not_read", reason=str(exc))  # noqa: TRY400 - the reason says it all
         else:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
+import httpx2
 import psycopg
 import pytest
 import requests
 import websockets
+from websockets.asyncio.client import connect
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_socket
 
@@ -102,6 +105,40 @@ def test_connections_of_a_user_and_of_an_address(desk: Desk) -> None:
         other.send('{"ping": 1}')
         assert "pong" in str(other.recv(PATIENCE_S))
         assert "your address has 3 connections" in refused(desk, "c", "10.1.0.1")
+
+
+async def test_a_storm_gets_no_more_than_a_limit(desk: Desk) -> None:
+    """Of a hundred who come at once; and nothing stays counted of those who have left."""
+
+    async def together(count: int) -> int:
+        """How many of so many sockets at once are let in."""
+        arrived: list[bool] = []
+        everybody = asyncio.Event()
+
+        async def one() -> None:
+            headers = desk.headers("d", "10.7.0.1")
+            async with connect(
+                desk.url.replace("http", "ws", 1) + "/ws", additional_headers=headers
+            ) as socket:
+                with suppress(websockets.ConnectionClosed):
+                    await socket.send('{"ping": 1}')
+                arrived.append("pong" in str(await socket.recv()))
+                if len(arrived) == count:
+                    everybody.set()
+                await everybody.wait()
+
+        await asyncio.gather(*(one() for _ in range(count)))
+        return sum(arrived)
+
+    async def poll(client: httpx2.AsyncClient) -> int:
+        headers = desk.headers("d", "10.7.0.1")
+        return (await client.get(f"{desk.url}/api/frames?subscribe=%7B%7D", headers=headers)).status_code
+
+    async with asyncio.timeout(PATIENCE_S), httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+        assert await together(100) == 2
+        while await together(2) < 2:  # once the server has seen that they left
+            pass
+        assert set(await asyncio.gather(*(poll(client) for _ in range(60)))) == {200, 429}
 
 
 def test_polling(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
+from cryptography.hazmat.primitives import serialization
 from websockets.sync.client import connect
 
 PATIENCE_S = 60
@@ -82,8 +83,18 @@ def test_a_renewed_certificate_needs_no_restart(
         over = time.monotonic() + PATIENCE_S
         while shown_by(url) != second:
             assert time.monotonic() < over, "the new certificate is not shown"
-        (tmp_path / "key.pem").write_text("no key")
-        process.send_signal(signal.SIGHUP)
+        with_password = serialization.load_pem_private_key(
+            (tmp_path / "key.pem").read_bytes(), None
+        ).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"x"),
+        )
+        another = authority.issue_cert("127.0.0.1").private_key_pem.bytes()
+        for wrong in (b"no key", with_password, b"", another):
+            (tmp_path / "key.pem").write_bytes(wrong)
+            process.send_signal(signal.SIGHUP)
+            assert shown_by(url) == second
         push.send('{"ping": 2}')  # what was open goes on
         assert "pong" in str(push.recv(PATIENCE_S))
     assert shown_by(url) == second  # and a pair that does not fit is not taken
