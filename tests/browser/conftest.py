@@ -55,6 +55,18 @@ def empty_console(console: Console) -> Iterator[None]:
     assert console.complaints() == []
 
 
+@pytest.fixture(autouse=True)
+def kept_policy(console: Console, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a page does against its Content-Security-Policy fails the test, also where it may log: but for tests
+    that do so on purpose (`@pytest.mark.breaks_policy`), of which nothing else would be seen.
+    """
+    yield
+    if request.node.get_closest_marker("breaks_policy"):
+        assert console.violations, "it stops nothing of what the test does"
+    else:
+        assert console.violations == []
+
+
 @pytest.fixture(scope="package")
 def desktop(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, console: Console

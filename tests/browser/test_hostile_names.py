@@ -127,6 +127,7 @@ def test_links_leave_without_telling_from_where(hostile: Dashboard) -> None:
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
+@pytest.mark.breaks_policy
 def test_styles_that_came_as_markup_do_nothing(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     """Neither an element nor an attribute of it: only what a script of this server makes has the answer's nonce."""
     dashboard, _ = quiet

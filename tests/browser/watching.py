@@ -15,10 +15,19 @@ NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
 """The machine got another network interface while the page loaded (a container started, say): not the page's fault."""
 
 
+_TELL_VIOLATIONS: Final = """
+document.addEventListener("securitypolicyviolation", (e) => tickdeckViolation(
+    `${e.effectiveDirective} ${e.blockedURI} at ${e.sourceFile}:${e.lineNumber} ${e.sample}`
+));
+"""
+
+
 class Console:
     """What the pages of a browser log, all of them; it must stay empty, but for what `allow` was told to expect."""
 
     def __init__(self) -> None:
+        self.violations: list[str] = []
+        """What the policy of a page has stopped, in words."""
         self._complaints: list[str] = []
         self._allowed: list[str] = []
 
@@ -26,6 +35,8 @@ class Console:
         """Hear every page that this browser has or opens."""
         browser.on("console", self._logged)
         browser.on("weberror", self._raised)
+        browser.expose_binding("tickdeckViolation", lambda _, told: self.violations.append(told))
+        browser.add_init_script(_TELL_VIOLATIONS)
 
     def allow(self, pattern: str) -> None:
         """Expect messages like this, until the test is over."""
@@ -35,6 +46,7 @@ class Console:
         """Begin with a test: nothing logged, nothing expected."""
         self._complaints.clear()
         self._allowed.clear()
+        self.violations.clear()
 
     def complaints(self) -> list[str]:
         return [text for text in self._complaints if not any(re.search(p, text) for p in self._allowed)]
