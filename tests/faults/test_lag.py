@@ -83,3 +83,27 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
     wait_for(lambda: len(list(files.iterdir())) <= before + 5)
     gc.collect()
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+def test_five_thousand_symbols_that_appear_at_once_are_all_shown(
+    live_server: LiveServer, tick_factory: TickFactory
+) -> None:
+    """In one transaction, more than a notification can tell of."""
+    names = [f"NEW{number:04}" for number in range(5_000)]
+
+    async def seen() -> dict[str, float]:
+        rows: dict[str, float] = {}
+        async with (
+            asyncio.timeout(60),
+            websockets.connect(live_server.ws_url, max_size=2**24, proxy=None) as viewer,
+        ):
+            await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
+            stored = asyncio.create_task(tick_factory.write_async(batch))
+            while len(rows) < len(names):
+                message = json.loads(await viewer.recv())
+                rows |= {row["symbol"]: row["last"] for row in message.get("watchlist", {}).get("rows", [])}
+            await stored
+        return rows
+
+    batch = tick_factory.batch(len(names), symbols=names)
+    assert asyncio.run(seen()) == dict(zip(names, batch.price.tolist(), strict=True))

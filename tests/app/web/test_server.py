@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from tickdeck.app.web.server import raise_open_files
+from tickdeck.app.web.server import open_socket, raise_open_files
+from tickdeck.db.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -34,3 +35,11 @@ def test_too_few_for_the_viewers_are_told(most: int) -> None:
         raise_open_files(most)
     assert [(each["event"], each["allowed"]) for each in said] == [("too_few_open_files", most)]
     assert "TICKDECK_MAX_VIEWERS" in said[0]["hint"]
+
+
+def test_a_port_that_is_used_is_said_with_a_way_out() -> None:
+    with open_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        said = f"cannot listen on 127.0.0.1:{port}: .*; choose another port"
+        with pytest.raises(ConfigurationError, match=said):
+            open_socket("127.0.0.1", port)
