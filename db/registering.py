@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tickdeck.db.errors import ConfigurationError, MarketDataError
 from tickdeck.db.instruments import list_instruments, upsert_instruments
 from tickdeck.db.market.buckets import is_known_zone, require_day_start
+from tickdeck.db.market.rules import LARGEST
 from tickdeck.db.market.types import Instrument, TickBatch
 from tickdeck.db.session import Pool
 
@@ -147,8 +148,12 @@ def _venue_of(ticks: TickBatch, where: NDArray[np.bool_]) -> Venue:
 
 def decimals(prices: NDArray[np.float64]) -> int:
     """How many decimals show these prices: enough for 95 % of them, at least 2."""
+    sizes = np.abs(prices)
+    sizes = sizes[sizes <= LARGEST]  # others are refused
+    if not len(sizes):
+        return 2
     for count in range(2, MAX_DECIMALS):
-        scaled = np.abs(prices) * 10.0**count
+        scaled = sizes * 10.0**count
         # What a mid or a sum adds to a decimal lies far below; a tiny price is no zero.
         if (np.abs(scaled - np.rint(scaled)) <= 1e-12 * scaled).mean() >= 0.95:
             return count

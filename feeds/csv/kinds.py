@@ -50,6 +50,7 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "an old Microsoft Office file (.xls): save its sheet as CSV UTF-8 first",
     ),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file: `git lfs pull` fetches it"),
     (b"{\\rtf", "a rich text document: save it as plain text"),
     (b"Rar!\x1a\x07", f"a RAR archive: {_UNPACK}"),
     (b"7z\xbc\xaf\x27\x1c", f"a 7-Zip archive: {_UNPACK}"),

@@ -349,7 +349,10 @@ class CsvReader:
             here = from_us(int(times[place])).astimezone(zone)
             there = from_us(int(times[place] - steps[place])).astimezone(zone)
             one, twelve = (there, here) if facts.newest_first else (here, there)
-            if (one.hour, twelve.hour, one.date()) != (1, _NOON, twelve.date()):
+            symbols = columns.ticks.symbol[rows[: place + 1]]
+            if (one.hour, twelve.hour, one.date()) != (1, _NOON, twelve.date()) or symbols[-1] not in symbols[
+                :-1
+            ]:
                 continue
             text = fields.text(at, int(rows[place])).decode("utf-8", "replace")
             if not re.search(r"[AP]\.?M", text, re.IGNORECASE):

@@ -77,6 +77,19 @@ _OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange
 _HUGE: Final = 1_000_000_000
 _TICK: Final = 100_000
 """What prices of 1e-9 are multiples of, as none has more than four decimals."""
+_SCALES: Final = frozenset(
+    {
+        "pricedecimals",
+        "pricescale",
+        "priceexponent",
+        "pricedivisor",
+        "pricemultiplier",
+        "pricefactor",
+        "decimals",
+        "displayfactor",
+    }
+)
+"""Columns that say how many decimals whole numbers have."""
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _POWERS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 _SURELY_TOTAL: Final = 12
@@ -88,6 +101,8 @@ _SHORT_YEAR: Final = re.compile(
     r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{3}|\d{6})?", re.ASCII
 )
 """Digits of a date and time whose year has two."""
+_HALVES: Final = frozenset({b"AM", b"PM", b"A.M.", b"P.M.", b""})
+_PARTS: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{3})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,30}(\.0*)?", re.ASCII)
 _WIDEST_SEQ: Final = 1 << 63
@@ -266,6 +281,10 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout, decimal: str) -> N
             "9 of them are decimals, or 1 where none are"
         )
         raise FileError(file, reason, field=name)
+    beside = next((each for each in layout.names if plain(each) in _SCALES), None)
+    if beside is not None and all(map(str.isdigit, texts)):
+        reason = f"beside it {beside} may say what its whole numbers are of: say --price-scale, such as 100 for cents, or 1"
+        raise FileError(file, reason, line=layout.header_line or None, field=name)
     if decimal == ".":
         _refuse_two_units(file, fields, layout)
     digits = len({len(each) for each in texts}) == 1 and all(map(str.isdigit, texts))
@@ -279,8 +298,12 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout, decimal: str) -> N
 
 def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
     """Raise `FileError` where a symbol's prices with a point and those without differ by a power of ten: cents among dollars."""
-    texts = _sample(fields, layout, "price")
-    symbols = _sample(fields, layout, "symbol") if "symbol" in layout.index else [""] * len(texts)
+    texts = _sample(fields, layout, "price", len(fields))
+    if all("." in text for text in texts) or not any("." in text for text in texts):
+        return
+    symbols = (
+        _sample(fields, layout, "symbol", len(fields)) if "symbol" in layout.index else [""] * len(texts)
+    )
     of: dict[str, tuple[list[float], list[float]]] = {}
     for text, symbol in zip(texts, symbols, strict=True):
         if _PLAIN.fullmatch(text):
@@ -810,6 +833,8 @@ class _Times:
 
     def _texts(self, filled: list[str], dates: int) -> tuple[Layout, TimeStyle]:
         style = self._base()
+        if not self.options.all_rows:
+            self._require_whole_clocks(self.layout, filled)
         clocks = sum(CLOCK_TEXT.fullmatch(text) is not None for text in filled)
         whole = sum(TIME_TEXT.fullmatch(text) is not None and not text.isdigit() for text in filled) + dates
         if self.given.time_units:
@@ -854,6 +879,32 @@ class _Times:
             raise self.fault(
                 f"beside dates such as {read[0].string!r} there are such as {last[0].string!r}, as where a spreadsheet took "
                 "days for months: the first may have them swapped, load the file as it was before"
+            )
+
+    def _require_whole_clocks(self, layout: Layout, texts: list[str]) -> None:
+        """Raise `FileError` where AM and PM stand in a column of their own, or parts of a second lack zeros in front."""
+        used = {*layout.index.values()}
+        for at, name in enumerate(layout.names):
+            count = min(_SAMPLE_ROWS, len(self.fields))
+            if (
+                at in used
+                or (halves := {self.fields.text(at, row).upper() for row in range(count)}) - _HALVES
+            ):
+                continue
+            if halves - {b""}:
+                raise self.fault(f"beside it {name} has AM and PM: join it to the time, as in 9:30:00 PM")
+        parts = [match[1] for text in texts if (match := _PARTS.search(text)) is not None]
+        lengths = {*map(len, parts)}
+        few = (max(lengths, default=9) <= 3 and len(lengths) > 1) or (
+            max(lengths, default=9) <= 6 and len(lengths) > 3
+        )
+        if few and any(part.endswith("0") and len(part) > min(lengths) for part in parts):
+            shown = next(
+                text for text in texts if (match := _PARTS.search(text)) and len(match[1]) == min(lengths)
+            )
+            raise self.fault(
+                f"{shown!r} may be a decimal, or a number of milliseconds without zeros in front, as others end in 0: write them "
+                "all with as many digits (--all-rows: they are decimals)"
             )
 
     def _require_known_zones(self, texts: list[str]) -> None:

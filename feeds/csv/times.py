@@ -615,7 +615,10 @@ def _why_no_time(text: str, day: str, style: TimeStyle) -> str:
     if style.format is not None:
         return f"{whole!r} is not written as {style.format.text!r}"
     if DAY_FIRST.fullmatch(f"{day} {text}" if day else text):
-        return f"{whole!r} may have the day or the month first: say --time-format"
+        return (
+            f"{whole!r} may have the day or the month first, and is written otherwise than the file's first times: where a "
+            "spreadsheet took days for months those may be wrong, load the file as it was before"
+        )
     if not day and CLOCK_TEXT.fullmatch(text):
         return f"{whole!r} is a time of day without a date: say --date"
     return f"{whole!r} is no ISO 8601 time"

@@ -40,7 +40,7 @@ _OTHER_WORDS: Final = frozenset(
 _NO_TRADE: Final = re.compile(
     r"(best|national)?(bid|ask|offer|quote)s?(bid|ask|nb|size|price|update)*|n?bbo|book|orderbook|booksnapshot|snapshot"
     r"|depth|settle(ment)?(price)?|ohlc|candles?|bars?|openinterest|volume"
-    r"|(trade|order)?(cancel|delet|reject|correct|modif|bust|expir|amend)[a-z]{0,5}"
+    r"|(trade|order)?(correct|modif|bust|expir|amend)[a-z]{0,5}|[a-z]*(cancel|delet|reject)[a-z]*"
 )
 """Words for rows that are no trades, in whatever column they stand."""
 _ONE_SIDE: Final = re.compile(r"[._-](bid|ask)s?[._-]", re.IGNORECASE)
@@ -65,7 +65,7 @@ _SIDES: Final = frozenset({"bid", "bids", "ask", "asks", "offer", "a"})
 _ORDER_IDS: Final = frozenset({"orderid", "orderref", "orderreference", "orderno", "ordernumber"})
 _LEVELS: Final = frozenset({"level", "lvl", "pricelevel", "booklevel", "mdpricelevel", "bookdepth", "depth"})
 _FLAGS: Final = frozenset(
-    {"cancelled", "canceled", "cancel", "iscancelled", "iscanceled", "cancelflag", "cxl", "busted", "isbusted", "deleted",
+    {"isquote", "isorder", "isindicative", "iscancel", "isbust", "cancelled", "canceled", "cancel", "iscancelled", "iscanceled", "cancelflag", "cxl", "busted", "isbusted", "deleted",
      "isdeleted", "voided", "isvoid", "suspicious", "unreported", "canceledtradeconditionid",
      "cancelledtradeconditionid"}
 )  # fmt: skip
@@ -191,6 +191,10 @@ class RowChoice:
         for name in layout.names:
             if plain(name) in _FLAGS:
                 self._guard(name, _NOT_SET, "marks a trade that does not stand")
+            if plain(name) in {"istrade", "isexecution"}:
+                at = layout.column(name)
+                if at is not None and at not in self._where and at not in layout.index.values():
+                    self._guards[at] = (lambda value: value not in _NOT_SET), "marks what is no trade"
             if plain(name) in _UPDATES:
                 self._guard(name, _NEW, "marks a trade that was changed or cancelled")
 

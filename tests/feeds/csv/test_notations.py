@@ -93,6 +93,23 @@ CASES: Final[dict[str, Case]] = {
         clocks("13.01.2024 13:00:00.000 GMT+0100"), {}, "'%d.%m.%Y %H:%M:%S.%f GMT%z'",
         {"time_format": "%d.%m.%Y %H:%M:%S.%f GMT%z"}, ticks=ONE,
     ),
+    "AM and PM in a column": Case(
+        clocks("2024-01-02 09:30:00").replace("size\n", "size,ampm\n").replace(",1,1\n", ",1,1,PM\n"), UTC, "join it to the time",
+    ),
+    "milliseconds without zeros in front": Case(
+        clocks("2024-01-02 12:00:00.9", "2024-01-02 12:00:00.10", "2024-01-02 12:00:00.11"), UTC, "without zeros in front",
+    ),
+    "prices whose decimals are in a column": Case(
+        rows("4512,1,2", head=f"{HEAD},price_decimals"), {}, "say --price-scale", {"price_scale": "100"}, ticks=(("12:00:00", 45.12, 1),),
+    ),
+    "cents among dollars, late": Case(rows(*["45.12,1"] * 9) + "".join("2024-01-02T12:01:00Z,A,4513,1\n" for _ in range(1500)), {}, "such as cents"),
+    "what is no trade by a flag": Case(rows("1,1,0", "2,1,1", head=f"{HEAD},is_quote"), {}, "does not stand", ticks=ONE),
+    "what is a trade by a flag": Case(rows("1,1,1", "2,1,0", head=f"{HEAD},is_trade"), {}, "is no trade", ticks=ONE),
+    "cancels by another word": Case(rows("1,1,AT", "2,1,OTC CANCEL", head=f"{HEAD},trade_type"), {}, "has rows that are no trades"),
+    "hours up to 12 of one symbol behind another": Case(
+        clocks(*(f"2024-01-02 {hour}:30:00" for hour in ("01", "12"))) + "2024-01-02 01:30:00,B,3,1\n", UTC,
+        ticks=(("01:30:00", 1, 1), ("12:30:00", 2, 1), ("01:30:00", 3, 1)),
+    ),
     "p.m.": Case(clocks("2024-01-02 12:00:00 p.m."), UTC, ticks=ONE),
     "AM and PM that were lost": Case(clocks("2024-01-02 11:59:58", "2024-01-02 12:59:59", "2024-01-02 01:00:00"), UTC, "AM and PM were lost"),
     "hours that were lost": Case(clocks("59:59.1"), {**UTC, "date": "2024-01-02"}, "has lost its hour"),
