@@ -27,7 +27,7 @@ test: $(DEV)        ## every test
 	$(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-container: $(DEV) ## the tests of the database, in a container
-	TICKDECK_TEST_DB=container $(VENV)/bin/pytest --ignore=tests/db/embedded --ignore=tests/browser --ignore=tests/bench --ignore=tests/test_installed.py $(SIDE_BY_SIDE) $(ARGS)
+	TICKDECK_TEST_DB=container $(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 # The tests that make their input up, so many times as long as in `make test`.
 FUZZ ?= 25

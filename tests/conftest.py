@@ -8,17 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.feeding import Tickdeck
+from tests.fuzzing import TIMES
 
 HERE = Path(__file__).parent
 LONG = ("browser", "faults", "app/cli", "app/replay", "app/web", "feeds/exchange", "db/embedded", "testing")
 """Folders whose files take longest."""
+ON_ANY_VERSION = (
+    "bench", "browser", "db/embedded", "faults", "feeds/exchange", "testing", "app/ui", "app/web", "test_installed.py",
+)  # fmt: skip
+"""What a database of another version, in a container, tells nothing new about: its statements are tested elsewhere."""
 
 # A run starts hundreds of processes: where none may keep what it has compiled, each compiles all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What is made up is the same in every run, so that a red one is red for its change; `make fuzz` makes up anything.
+settings.register_profile("same every time", derandomize=TIMES == 1, deadline=None)
+settings.load_profile("same every time")
 
 
 class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -37,9 +47,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser |
     return OneBrowser(config, log) if config.option.dist == "loadfile" else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest is begun first: short files at the end keep all workers busy to it."""
+    if os.environ.get("TICKDECK_TEST_DB") == "container":
+        chosen = [item for item in items if _asks_a_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
     items.sort(key=lambda item: _rank(item.path))
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    """Whether a test is one of the database's: all others are the same whatever answers the statements."""
+    place = item.path.relative_to(HERE).as_posix()
+    return not place.startswith(ON_ANY_VERSION) and "_tickdeck_databases" in getattr(item, "fixturenames", ())
 
 
 def _rank(path: Path) -> int:
