@@ -2,7 +2,7 @@
 PORT ?= 8050
 # Handed to pytest, as in: make test ARGS="-k candles -x"
 ARGS ?=
-# A worker a processor, all on one server; tests/conftest.py says what stays together.
+# Workers side by side, all on one server; tests/conftest.py says how many, and what stays together.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv

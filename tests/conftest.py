@@ -47,6 +47,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser |
     return OneBrowser(config, log) if config.option.dist == "loadfile" else None
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker more than there are processors: half of what a test does is waiting for what it has started."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest is begun first: short files at the end keep all workers busy to it."""
     if os.environ.get("TICKDECK_TEST_DB") == "container":
