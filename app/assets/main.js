@@ -77,7 +77,7 @@ class Page {
     this.alerts = new Alerts({
       pointed: () => (chart.symbol === view().symbol ? chart.pointedPrice() : null),
       newest: () => watchlist.row(view().symbol)?.last ?? null,
-    }, () => this.replay.current?.clock ?? null);
+    }, () => this.replay.current?.clock ?? null, (ms) => this.replay.mark(ms));
     this.connection = new Connection({
       subscription: () => this.subscription(),
       greeting: () => this.replay.greeting(),

@@ -57,7 +57,7 @@ class AlertDesk:
     ) -> None:
         self.engine = Alerts(self._days_of)
         self._numbers = ChartNumbers(self.engine, state)
-        self._own = own
+        self.own = own
         self._pool = pool
         self._state = state
         self._audience = audience
@@ -159,8 +159,8 @@ class AlertDesk:
 
     async def _begin(self, waiting: list[Bars] | None) -> None:
         self._changed.clear()
-        rules = await stored.waiting_rules(self._own)
-        progress_us = await stored.read_progress(self._own)
+        rules = await stored.waiting_rules(self.own)
+        progress_us = await stored.read_progress(self.own)
         async with snapshot(self._pool) as (connection, as_of):
             fired = await self._take_all(connection, rules, progress_us)
         if self._waiting is not waiting or waiting is None:  # lost meanwhile: it is read again
@@ -261,7 +261,7 @@ class AlertDesk:
                 continue  # they are read all the same
             changed, self._changed = self._changed, set()
             try:
-                rules = await stored.waiting_rules(self._own, list(changed))
+                rules = await stored.waiting_rules(self.own, list(changed))
                 fault.over()
             except DatabaseError as exc:
                 fault.failed(str(exc))
@@ -319,7 +319,7 @@ class AlertDesk:
                 batch = self._next_batch()
                 try:
                     await stored.fire(
-                        self._own,
+                        self.own,
                         [
                             stored.Fired(
                                 UUID(each.rule.id), each.rule.version, each.key, each.time_us, each.value
@@ -355,7 +355,7 @@ class AlertDesk:
                 if not any(True for _ in self._viewers):
                     continue
                 try:
-                    entries = await stored.read_fired(self._own, numbers)
+                    entries = await stored.read_fired(self.own, numbers)
                     fault.over()
                 except DatabaseError as exc:  # they are in the log, which a page reads when it is back
                     fault.failed(str(exc))
@@ -370,7 +370,7 @@ class AlertDesk:
         if self._waiting is None and not self._fired and self._evaluated_us > self.saved_us:
             evaluated_us = self._evaluated_us
             try:
-                await stored.save_progress(self._own, evaluated_us)
+                await stored.save_progress(self.own, evaluated_us)
                 self.saved_us = evaluated_us
             except DatabaseError as exc:
                 log.debug("progress_of_alerts_not_saved", reason=str(exc))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,6 +25,7 @@ from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.metrics import Metrics, Spilled
 from tickdeck.app.supervision import Supervisor
 from tickdeck.db.alerts import CHANNEL as ALERTS_CHANNEL
+from tickdeck.db.alerts import AlertRule, list_rules
 from tickdeck.db.candles.verify import Difference
 from tickdeck.db.candles.watch import tell
 from tickdeck.db.errors import DatabaseError
@@ -113,6 +115,8 @@ class Hub:
         )
         self.alert_fired = asyncio.Event()
         """Set with each firing of a rule, whoever saw it."""
+        self.on_rules_changed: Callable[[], None] = lambda: None
+        """Called where somebody has made, changed or removed an alert rule."""
         self._clock_ahead_us = 0
         """By how much the database's clock is ahead of ours, as of the last notification and with its way here."""
         self._catch_up = CatchUp(
@@ -215,6 +219,10 @@ class Hub:
         """The hub itself has no replays: `app.replay.rooms` stands before it where there are some."""
         return ["there are no replays here"]
 
+    def alert_rules_of(self, owner: int | None) -> Callable[[], Awaitable[list[AlertRule]]] | None:
+        """What reads the alert rules of a user, those that have fired too; None where rules are not evaluated here."""
+        return None if self.alerts is None else partial(list_rules, self.alerts.own, owner)
+
     async def poll(self, request: object, since: int) -> bytes:
         """For who cannot hold a connection: the message with all changes after version `since`."""
         return await self.audience.poll(request, since)
@@ -309,6 +317,8 @@ class Hub:
             self.alerts.notified(payload)
         if payload.startswith("fired"):
             self.alert_fired.set()
+        else:
+            self.on_rules_changed()
 
     def _on_feed(self, feed: FeedStatus) -> None:
         self._feeds.heard(feed)

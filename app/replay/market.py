@@ -16,6 +16,7 @@ from tickdeck.app.market.state import TAPE_LIMIT, MarketState
 from tickdeck.app.replay.clock import FIRST_SEQ, Position
 from tickdeck.app.replay.reader import ReplayReader
 from tickdeck.app.replay.ticks import ReadAhead
+from tickdeck.db.market.messages import Bar
 from tickdeck.db.market.types import Instrument, TickBatch
 
 TICKS_AT_ONCE: Final = 2048
@@ -25,7 +26,8 @@ TICKS_AT_ONCE: Final = 2048
 class ReplayMarket:
     """`state` at `position`, and the ticks that come next; knows places, but no clock.
 
-    `on_ticks` is called with each batch once it is applied.  Calls must not overlap (see `Player`).
+    `on_ticks` is called with each batch once it is applied, `on_bars` with what was folded of it, `on_loaded` once it stands
+    anywhere else.  Calls must not overlap (see `Player`).
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class ReplayMarket:
         self.state.load_instruments(instruments)
         self.position = position
         self.on_ticks: Callable[[TickBatch], None] = lambda _: None
+        self.on_bars: Callable[[Sequence[Bar]], None] = lambda _: None
+        self.on_loaded: Callable[[], None] = lambda: None
         self._reader = reader
         self._known: deque[int] = deque()
         """When cancels and corrections of ticks up to then become known, µs: what they restate is read anew then."""
@@ -75,6 +79,7 @@ class ReplayMarket:
         self.position = position
         self._known = deque(read.known_us)
         self._ticks.start(position)
+        self.on_loaded()
 
     async def load_chart(self, chart: Chart) -> None:
         """Read the candles of one chart of the state."""
@@ -140,7 +145,8 @@ class ReplayMarket:
     def _apply(self, batch: TickBatch) -> None:
         """Let the next ticks happen, in (time, seq) order; the position is then that of the last."""
         self.position = Position(int(batch.time_us[-1]), int(batch.seq[-1]))
-        self.state.merge(fold_seconds(batch))
+        bars = fold_seconds(batch)
+        self.state.merge(bars)
         for symbol in self.state.followed():
             if len(ticks := batch.take(batch.symbol == symbol)):
                 self.state.extend(symbol, ticks)
@@ -150,6 +156,7 @@ class ReplayMarket:
             newest = np.flatnonzero(batch.symbol == symbol)[: -TAPE_LIMIT - 1 : -1]
             if len(newest):
                 self.state.extend_tape(symbol, batch.take(newest))
+        self.on_bars(bars)
         self.on_ticks(batch)
 
     def _next_known(self) -> Position | None:

@@ -11,12 +11,15 @@ from tickdeck.app.config import LiveSettings
 from tickdeck.app.push.audience import Audience
 from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.metrics import Metrics
-from tickdeck.app.push.protocol import Subscription
+from tickdeck.app.push.outlets import Message
+from tickdeck.app.push.protocol import Subscription, encode
+from tickdeck.app.replay.alerts import ReplayAlerts, RulesOf
 from tickdeck.app.replay.announcements import Announcements
 from tickdeck.app.replay.clock import ReplayError, replay_speed
 from tickdeck.app.replay.opening import Replay, parse_field, parse_instant, parse_steps, parse_switch
 from tickdeck.app.supervision import Supervisor
 from tickdeck.app.users.identity import OWNER, Identity
+from tickdeck.db.alerts import AlertRule
 from tickdeck.db.errors import UnknownSymbolError, excerpt
 from tickdeck.db.market.bar_types import parse_chart_interval
 from tickdeck.db.market.moments import iso
@@ -31,7 +34,10 @@ CONTROLS: Final = (
 
 
 class Room:
-    """Serves viewers as the hub does, from a player's state; the player runs from `start` to `close`."""
+    """Serves viewers as the hub does, from a player's state; the player runs from `start` to `close`.
+
+    `alert_rules` reads those of the owner, which are evaluated as the player plays; `rules` are they as it begins.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,8 @@ class Room:
         database: str,
         owner: Identity = OWNER,
         place: str = "",
+        alert_rules: RulesOf | None = None,
+        rules: Sequence[AlertRule] | None = None,
     ) -> None:
         player = replay.player
         self.name = name
@@ -70,6 +78,11 @@ class Room:
         self._announcements = Announcements(
             replay, about_room=self._about_room, about_viewer=self._about_viewer
         )
+        self._alerts = (
+            None
+            if alert_rules is None
+            else ReplayAlerts(player.market, self._audience, rules, alert_rules, self._tell_owner)
+        )
         self._entered = 0
         self._tasks = Supervisor()
         player.on_change = self.changed
@@ -77,6 +90,8 @@ class Room:
     def start(self) -> None:
         """Let the player run."""
         self._tasks.start(f"replay {self.name}", self.player.run)
+        if self._alerts is not None:
+            self._tasks.start(f"alerts of replay {self.name}", self._alerts.run)
         self._tasks.every(SWEEP_S, f"sweep of replay {self.name}", self._sweep)
 
     async def close(self) -> None:
@@ -147,6 +162,19 @@ class Room:
     async def poll(self, request: object, since: int) -> bytes:
         """As `Hub.poll`."""
         return await self._audience.poll(request, since)
+
+    def refresh_alerts(self) -> None:
+        """The owner's alert rules may be others now."""
+        if self._alerts is not None:
+            self._alerts.refresh()
+
+    def _tell_owner(self, fired: list[dict[str, Any]]) -> None:
+        """Rules are their owner's: others who watch do not hear of them."""
+        messages = [Message(encode({"type": "alert", "alert": each})) for each in fired]
+        for viewer in self.names:
+            if viewer.identity.owns(self.owner) and viewer.outlet.ready():
+                for message in messages:
+                    viewer.outlet.write(message)
 
     def _about_room(self) -> dict[str, Any]:
         return {

@@ -15,6 +15,7 @@ from tickdeck.app.live.hub import Hub
 from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.outlets import Message
 from tickdeck.app.push.protocol import encode
+from tickdeck.app.replay.alerts import read_rules
 from tickdeck.app.replay.clock import ReplayError
 from tickdeck.app.replay.opening import ReplayRequest, open_replay, parse_field
 from tickdeck.app.replay.room import Room
@@ -46,6 +47,7 @@ class Rooms:
         self._database = database
         self._room_of: dict[Viewer, Room] = {}
         self._opening = 0
+        hub.on_rules_changed = self._rules_changed
         self._tasks = Supervisor()
 
     async def __aenter__(self) -> Self:
@@ -113,12 +115,14 @@ class Rooms:
         viewer.identity.require_replays()
         request = ReplayRequest.parse(fields)
         self._require_room_for(viewer)
+        alert_rules = self._hub.alert_rules_of(viewer.identity.user_id)
         full = len(self.rooms) + self._opening >= self._limits.replay_rooms
         unused = self._longest_unused() if full else None
         self._opening += 1
         try:
             if unused is not None:
                 await self._end(unused)
+            rules = None if alert_rules is None else await read_rules(alert_rules)
             replay = await open_replay(self._pool, request)
         finally:
             self._opening -= 1
@@ -130,6 +134,8 @@ class Rooms:
             database=self._database,
             owner=viewer.identity,
             place=place_of(viewer.address),
+            alert_rules=alert_rules,
+            rules=rules,
         )
         room.unused_since = asyncio.get_running_loop().time()
         self.rooms[room.name] = room
@@ -158,6 +164,10 @@ class Rooms:
             viewer.outlet.write(Message(encode({"type": "replay", "replay": None})))
             self._hub.audience.enter(viewer)
             await self._hub.audience.show(viewer, watched)
+
+    def _rules_changed(self) -> None:
+        for room in self.rooms.values():
+            room.refresh_alerts()
 
     def _leave_room(self, viewer: Viewer) -> bool:
         """Take the viewer out of its room; False where it is in none."""

@@ -8,7 +8,7 @@ import { clock, day, wallClock } from "../lib/zone.js";
 import { Signals } from "./signals.js";
 
 /** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, active: boolean}} Rule */
-/** @typedef {{id: number, rule: string, symbol: ?string, condition: string, note: string, time: number, value: ?number}} Firing */
+/** @typedef {{id: ?number, rule: string, symbol: ?string, condition: string, note: string, time: number, value: ?number}} Firing */
 
 const LOG_LENGTH = 100;
 const TOASTS = 3;
@@ -28,10 +28,12 @@ export class Alerts {
   /**
    * @param {{pointed: () => ?number, newest: () => ?number}} prices under the crosshair, and the last one, of the chosen symbol
    * @param {() => ?number} until the clock of the replay that runs, ms: nothing later is asked for
+   * @param {(ms: number) => void} mark a place of the replay at which a rule has fired
    */
-  constructor(prices, until) {
+  constructor(prices, until, mark) {
     this.prices = prices;
     this.until = until;
+    this.mark = mark;
     this.signals = new Signals();
     this.button = element("alerts-open");
     this.drawer = element("alerts");
@@ -54,12 +56,20 @@ export class Alerts {
 
   /** One of the rules has fired, just now. @param {Firing} firing */
   receive(firing) {
+    if (firing.id === null) return this.replayed(firing);
     if (!this.take(firing)) return;
     this.toast(firing);
     this.signals.tell(titleOf(firing), textOf(firing));
     if (this.drawer.hidden) this.unseen += 1;
     this.showUnseen();
     if (!this.drawer.hidden) void this.readRules(); // one that fires once waits no more
+  }
+
+  /** One has fired in a replay, at its clock; that is kept nowhere. @param {Firing} firing */
+  replayed(firing) {
+    this.mark(firing.time);
+    this.toast(firing);
+    this.signals.tell(titleOf(firing), textOf(firing));
   }
 
   /** The connection is back: what fired meanwhile is in the log. */

@@ -123,6 +123,7 @@ export class Replay {
       this.pending = "";
       if (opened || news.speed === this.pacing) this.pacing = null;
       if (opened) {
+        this.timeline.marks.clear();
         this.dialog.hide();
         this.say("");
       }
@@ -134,6 +135,13 @@ export class Replay {
       if (news.speed === this.pacing) this.pacing = null;
       if (performance.now() - this.addressWrittenAt > ADDRESS_EVERY_MS) this.updateAddress(false);
     }
+    this.draw();
+  }
+
+  /** An alert has fired at this instant of the replay. @param {number} ms */
+  mark(ms) {
+    if (!this.current) return;
+    this.timeline.marks.add(ms);
     this.draw();
   }
 

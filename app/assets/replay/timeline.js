@@ -14,6 +14,7 @@ import { clock, wallClock } from "../lib/zone.js";
 const SEEK_AT_MOST_EVERY_MS = 100;
 const PLAYED = "#b68cff";
 const EXTENDED = "#6b5a92";
+const ALERT = "#e3a93c";
 
 export class Timeline {
   /** @param {HTMLElement} at @param {(ms: number) => void} seek */
@@ -29,6 +30,8 @@ export class Timeline {
     /** Where the head is dragged to, ms. @type {?number} */
     this.dragged = null;
     this.sought = 0;
+    /** Where alerts have fired, ms. @type {Set<number>} */
+    this.marks = new Set();
     this.timer = 0;
     at.addEventListener("pointerdown", (event) => this.grab(event));
     at.addEventListener("pointermove", (event) => this.point(event));
@@ -43,7 +46,7 @@ export class Timeline {
     this.state = state;
     this.place();
     const over = this.canvas.dataset.drawn;
-    const key = `${state.from} ${state.to} ${state.profile.length} ${state.profile.at(-1)?.[0]} ${this.at.clientWidth}`;
+    const key = `${state.from} ${state.to} ${state.profile.length} ${state.profile.at(-1)?.[0]} ${this.marks.size} ${this.at.clientWidth}`;
     if (over !== key) this.draw();
     this.canvas.dataset.drawn = key;
   }
@@ -82,6 +85,16 @@ export class Timeline {
       const left = px(start);
       const tall = Math.max(scale, Math.sqrt(volume / most) * height * 0.92);
       paint.fillRect(left, height - tall, Math.max(1, px(start + step) - left - scale * 0.5), tall);
+    }
+    paint.fillStyle = ALERT;
+    for (const at of this.marks) {
+      const middle = px(at);
+      paint.fillRect(middle - scale / 2, 0, scale, height);
+      paint.beginPath();
+      paint.moveTo(middle - 4 * scale, 0);
+      paint.lineTo(middle + 4 * scale, 0);
+      paint.lineTo(middle, 6 * scale);
+      paint.fill();
     }
   }
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import psycopg
@@ -21,9 +22,11 @@ from tickdeck.app.config import LiveSettings, ReplaySettings
 from tickdeck.app.live.hub import Hub
 from tickdeck.app.push.outlets import server_options
 from tickdeck.app.replay.rooms import Rooms
+from tickdeck.app.replay.trial import Wanted, run_trial
 from tickdeck.app.web.push import router
+from tickdeck.db import alerts
 from tickdeck.db.market.types import from_us
-from tickdeck.db.session import open_pool
+from tickdeck.db.session import Pool, open_pool
 
 PATIENCE_S = 60.0
 RANGE = {"from": START_US // 1000, "to": END_US // 1000, "symbols": ["NYSE", "DELHI"]}
@@ -77,6 +80,8 @@ class Server:
     url: str
     database: str
     rooms: Rooms
+    own: Pool
+    """Acts as `tickdeck_settings`."""
 
     @asynccontextmanager
     async def viewer(self) -> AsyncIterator[Watcher]:
@@ -87,9 +92,10 @@ class Server:
 @asynccontextmanager
 async def serving(url: str, **limits: Any) -> AsyncIterator[Server]:
     pool = await open_pool(url, role="reader", size=4)
+    own = await open_pool(url, role="settings", size=2)
     try:
         async with (
-            Hub(url, pool, LiveSettings()) as hub,
+            Hub(url, pool, LiveSettings(), own=own) as hub,
             Rooms(hub, pool, ReplaySettings(**limits)) as rooms,
         ):
             app = FastAPI()
@@ -101,11 +107,12 @@ async def serving(url: str, **limits: Any) -> AsyncIterator[Server]:
                 async with asyncio.timeout(PATIENCE_S):
                     await hub.ready()
                 try:
-                    yield Server(f"ws://127.0.0.1:{sock.getsockname()[1]}/ws", url, rooms)
+                    yield Server(f"ws://127.0.0.1:{sock.getsockname()[1]}/ws", url, rooms, own)
                 finally:
                     server.should_exit = server.force_exit = True
                     await task
     finally:
+        await asyncio.wait_for(own.close(), PATIENCE_S)
         await asyncio.wait_for(pool.close(), PATIENCE_S)
 
 
@@ -141,6 +148,33 @@ async def test_a_viewer_goes_into_a_replay_and_back_to_live(server: Server) -> N
         await viewer.do("live")
         await viewer.until(lambda w: w.replay is None and w.status == "live")
         await viewer.until(lambda w: w.rows == live)
+
+
+async def test_alert_rules_fire_on_the_clock_of_a_replay(server: Server) -> None:
+    rule = alerts.AlertRule(uuid4(), None, "NYSE", "price crosses 100", "bar", "1h", "a note")
+    await alerts.save_rule(server.own, rule)
+    reader = await open_pool(server.database, role="reader", size=1)
+    wanted = Wanted("NYSE", rule.condition, "bar", "1h")
+    expected = await run_trial(reader, wanted, START_US + 1, END_US)
+    await reader.close()
+    async with server.viewer() as viewer, server.viewer() as other:
+        told = await opened(viewer, speed="max")
+        await other.say(replay={"join": told["room"]}, subscribe={"watchlist": "all"})
+        await other.until(lambda w: w.status == "replay")
+        await viewer.do("play")
+        await viewer.until(lambda w: w.replay["state"] == "ended")
+        heard = [each["alert"] for each in viewer.heard if each["type"] == "alert"]
+        assert heard
+        assert [each["time"] for each in heard] == [each.time_us // 1000 for each in expected.fired]
+        assert {(each["id"], each["rule"], each["note"]) for each in heard} == {
+            (None, str(rule.id), "a note")
+        }
+        count = len(heard)
+        await viewer.do("seek", to=START_US // 1000)
+        await viewer.until(lambda w: w.replay["clock"] == START_US // 1000)
+        await viewer.do("play")
+        await viewer.until(lambda w: sum(each["type"] == "alert" for each in w.heard) == 2 * count)
+    assert await alerts.read_log(server.own, None) == []
 
 
 async def test_one_holds_the_controls_hands_them_over_and_they_are_free_when_it_goes(server: Server) -> None:
