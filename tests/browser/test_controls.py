@@ -18,7 +18,9 @@ def symbols(watched: Watched) -> list[str]:
     return sorted(watched.page.locator("#watchlist .ag-cell.symbol").all_inner_texts())
 
 
-def test_short_and_long_intervals_show_a_chart_during_the_stream(walking: Dashboard, watched: Watched) -> None:
+def test_short_and_long_intervals_show_a_chart_during_the_stream(
+    walking: Dashboard, watched: Watched
+) -> None:
     watched.open(walking.url)
     symbol = watched.page.evaluate("document.getElementById('chart-panel').dataset.drawn.split(' ')[0]")
     assert symbol in symbols(watched)

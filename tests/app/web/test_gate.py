@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import re
 import select
@@ -13,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
@@ -31,6 +33,7 @@ from tickdeck.app.web.gate import COOKIE, RULES, SESSION_OVER, rule_of
 from tickdeck.app.web.push import REQUESTS
 from tickdeck.db import users
 from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.spreadsheets import FORMULA_STARTS
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.db.users import Scope, UserRole
 from tickdeck.testing.dashboard import LiveServer, serving
@@ -713,6 +716,35 @@ def test_the_embedded_dashboard_cannot_make_itself_the_owner(desk: Desk, timesca
             await pool.close()
 
     assert asyncio.run(attempt()) == "tickdeck_reader"
+
+
+def test_no_csv_of_any_route_holds_a_formula(desk: Desk) -> None:
+    """All that a spreadsheet may be made of: a new route with CSV is asked here by itself."""
+    symbol = "=cmd|x"
+    with psycopg.connect(desk.server.database) as connection:
+        connection.execute(
+            "insert into ticks (time, symbol, price, size, exchange, conditions)"
+            " values ('2026-01-05 14:30Z', %s, 10, 1, '@x', '+1')",
+            [symbol],
+        )
+        connection.execute(
+            "insert into feed_gaps (id, symbol, from_time, to_time, feed, why, state)"
+            " values (gen_random_uuid(), %s, '2026-01-05 14:31Z', '2026-01-05 14:32Z', '-feed', '\uff1dwhy', 'missing')",
+            [symbol],
+        )
+    paths = desk.get("/api/openapi.json", "admin").json()["paths"]
+    tables = [
+        path
+        for path, operations in paths.items()
+        if "text/csv" in operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+    ]
+    assert len(tables) >= 3
+    for path in tables:
+        found = desk.get(f"{path}?symbol={quote(symbol)}&interval=1m&format=csv", "admin")
+        assert found.headers["content-type"].startswith("text/csv")
+        rows = list(csv.reader(io.StringIO(found.content.decode())))
+        assert len(rows) == 2, path
+        assert [cell for row in rows for cell in row if cell.startswith(tuple(FORMULA_STARTS))] == [], path
 
 
 def test_docs_say_how_to_sign_in() -> None:
