@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
@@ -119,20 +120,16 @@ def backup(
     ),
 ) -> None:
     """Copy the whole database to TARGET while it runs and feeds write; restored by `db restore`."""
-    from tickdeck.db.embedded import BackupError
-    from tickdeck.db.upkeep.backup import back_up
+    from tickdeck.db.embedded import EmbeddedUnavailable
+    from tickdeck.db.upkeep.backup import back_up, newest
 
     settings = database_settings()
+    programs = [found] if (found := shutil.which("pg_basebackup")) else []
     began = time.monotonic()
     with progress_bar() as report, database(settings, schema="any", progress=report) as url:
-        program = shutil.which("pg_basebackup")
-        if settings.database_url is None:
-            program = embedded_server(settings).program("pg_basebackup")
-        elif program is None:
-            raise BackupError(
-                "DATABASE_URL is set, and pg_basebackup is not installed: install PostgreSQL's client programs, of the "
-                "server's version or newer"
-            )
+        with suppress(EmbeddedUnavailable):  # it was never installed
+            programs.append(embedded_server(settings).program("pg_basebackup"))
+        program = newest(programs)
         report(f"copying the database to {target}", None)
         size = back_up(url, target, program)
     say(f"{target}: {size:,} bytes in {time.monotonic() - began:.1f} s")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,20 @@ def back_up(url: str, target: Path, program: str) -> int:
     finally:
         _remove(part)
     return sum(each.stat().st_size for each in (target.rglob("*") if target.is_dir() else [target]))
+
+
+def newest(programs: Sequence[str]) -> str:
+    """Of `pg_basebackup`s the newest, which copies all older servers as well; raises `BackupError` where there is none."""
+    versions = []
+    for program in programs:
+        said = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)  # noqa: S603
+        if found := re.search(r"\) (\d+)", said.stdout):
+            versions.append((int(found[1]), program))
+    if not versions:
+        raise BackupError(
+            "pg_basebackup is not installed: install PostgreSQL's client programs, of the server's version or newer"
+        )
+    return max(versions)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,8 @@ def _run(command: list[str], url: str, output: int = subprocess.DEVNULL) -> None
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines()
         why = " ".join(line.removeprefix("pg_basebackup: ") for line in said)
+        if "incompatible server version" in why:
+            why += "; install PostgreSQL's client programs of that version or newer"
         raise BackupError(f"the server of {safe_url(url)} was not copied: {why or 'pg_basebackup failed'}")
 
 

@@ -17,7 +17,7 @@ from tickdeck.app.cli.main import main as tickdeck
 from tickdeck.db.embedded import BackupError, EmbeddedServer
 from tickdeck.db.errors import SchemaError
 from tickdeck.db.migrate import head, upgrade
-from tickdeck.db.upkeep.backup import back_up, held
+from tickdeck.db.upkeep.backup import back_up, held, newest
 from tickdeck.testing.ticks import TickFactory
 
 TABLES = {"ticks": "symbol, time, seq", "candles": "symbol, interval, bucket", "instruments": "symbol"}
@@ -136,6 +136,16 @@ def test_what_is_no_backup_or_not_whole_is_refused(lost: Lost, tmp_path: Path) -
     refused(changed, "is the backup of another server")
     (changed / "PG_VERSION").unlink()
     refused(changed, "is no backup made by")
+
+
+def test_the_newest_program_is_taken(tmp_path: Path) -> None:
+    for version in ("15.9", "17.2", "9.6"):
+        program = tmp_path / version
+        program.write_text(f"#!/bin/sh\necho 'pg_basebackup (PostgreSQL) {version} (Debian)'\n")
+        program.chmod(0o755)
+    assert newest([str(each) for each in sorted(tmp_path.iterdir())]) == str(tmp_path / "17.2")
+    with pytest.raises(BackupError, match="pg_basebackup is not installed"):
+        newest([])
 
 
 def test_a_backup_replaces_nothing_and_needs_a_login_that_may_replicate(
