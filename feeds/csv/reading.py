@@ -298,9 +298,10 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout, decimal: str) -> N
 
 def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
     """Raise `FileError` where a symbol's prices with a point and those without differ by a power of ten: cents among dollars."""
-    texts = _sample(fields, layout, "price", len(fields))
-    if all("." in text for text in texts) or not any("." in text for text in texts):
+    pointed = read_decimals(fields.column(layout.index["price"])).scale > 0
+    if pointed.all() or not pointed.any():
         return
+    texts = _sample(fields, layout, "price", len(fields))
     symbols = (
         _sample(fields, layout, "symbol", len(fields)) if "symbol" in layout.index else [""] * len(texts)
     )
