@@ -12,7 +12,8 @@ import queue
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final
@@ -92,6 +93,40 @@ class StandardError:
 
 OUTPUT: Final = StandardError()
 
+ANYBODYS: Final = frozenset(
+    {"host_refused", "too_many_half_open", "Invalid HTTP request received.", "Unsupported upgrade request."}
+)
+"""Events that whoever reaches the port can make, without being let in: of each a few lines are enough."""
+
+
+class Seldom:
+    """Lets an event of `ANYBODYS` through so often at once, and once a second in the long run; others always."""
+
+    def __init__(self, burst: int = 20, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._burst = burst
+        self._now = now
+        self._due: dict[str, float] = {}
+
+    def lets(self, event: object) -> bool:
+        """Whether one more line of it is written."""
+        if not isinstance(event, str) or event not in ANYBODYS:
+            return True
+        now = self._now()
+        due = max(now, self._due.get(event, now))
+        if due - now > self._burst - 1:
+            return False
+        self._due[event] = due + 1
+        return True
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if not self.lets(event.get("event")):
+            raise structlog.DropEvent
+        return event
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """As a filter of the standard library's logs."""
+        return self.lets(record.msg)
+
 
 def configure(settings: LogSettings) -> None:
     """Send all logs of this process, the libraries' too, to standard error in the settings' form and level."""
@@ -106,12 +141,14 @@ def configure(settings: LogSettings) -> None:
     else:
         last.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    seldom = Seldom()
     structlog.configure(
-        processors=[*first, *last],
+        processors=[seldom, *first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(OUTPUT),  # type: ignore[arg-type]  # it asks for write and flush
     )
     handler = logging.StreamHandler(OUTPUT)
+    handler.addFilter(seldom.filter)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=first,

@@ -147,3 +147,26 @@ def test_nobody_logs_in_another_way_or_touches_a_logger_on_import() -> None:
         for path in (ROOT / room).rglob("*.py")
     }
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_who_is_not_let_in_fills_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(LogSettings(log_format="json"))
+    for number in range(100):
+        structlog.get_logger().warning("host_refused", host=f"{number}.example")
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        structlog.get_logger().warning("feed_failed", number=number)
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert said.count("feed_failed") == 100
+    assert 20 <= said.count("host_refused") < 100
+    assert 20 <= said.count("Invalid HTTP request received.") < 100
+
+
+def test_what_is_written_seldom_comes_again_once_a_second() -> None:
+    now = [0.0]
+    seldom = logs.Seldom(3, now=lambda: now[0])
+    assert [seldom.lets("host_refused") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert seldom.lets("another event")
+    now[0] = 1.0
+    assert [seldom.lets("host_refused") for _ in range(2)] == [True, False]
+    now[0] = 100.0
+    assert [seldom.lets("host_refused") for _ in range(4)] == [True] * 3 + [False]
