@@ -14,14 +14,12 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from tickdeck.app.cli.common import Terminal, database, say, whoami
-from tickdeck.app.market.alert_rules import Repeat, check_rule
 from tickdeck.db import alerts, users
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.buckets import day_of
 from tickdeck.db.market.moments import iso
-from tickdeck.db.market.types import Interval
-from tickdeck.db.replay_reads import instruments_of
+from tickdeck.db.market.types import Interval, Repeat
 from tickdeck.db.session import Pool, open_pool
 
 T = TypeVar("T")
@@ -71,6 +69,7 @@ def add(
 ) -> None:
     """Wait for something."""
     from tickdeck.app.config import AlertSettings
+    from tickdeck.app.market.alert_rules import check_rule
 
     said = check_rule(condition, symbol, every)
     refusal = AlertSettings().refusal(webhook=webhook, email=email)
@@ -160,6 +159,7 @@ def try_rule(
 ) -> None:
     """Show what a rule would have fired over a stored day."""
     from tickdeck.app.replay.trial import Trial, Wanted, newest_day, run_trial
+    from tickdeck.db.replay_reads import instruments_of
 
     settings = DatabaseSettings()
     wanted = Wanted(symbol, condition, repeat, cast("Interval", every))

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from tickdeck.app.market.alert_numbers import ChartNumbers
-from tickdeck.app.market.alert_rules import Repeat, check_rule
+from tickdeck.app.market.alert_rules import check_rule
 from tickdeck.app.market.alerts import Alerts, Fed, Firing, Known, LineOf, Rule
 from tickdeck.app.market.fold import fold_seconds
 from tickdeck.app.market.state import MarketState
@@ -29,7 +29,7 @@ from tickdeck.db.errors import DatabaseError, TickdeckError
 from tickdeck.db.faults import Fault
 from tickdeck.db.lookback import horizon_us
 from tickdeck.db.market.messages import Bars
-from tickdeck.db.market.types import HOUR_US, MAX_SEQ, Interval
+from tickdeck.db.market.types import HOUR_US, MAX_SEQ, Interval, Repeat
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.session import Connection, Pool, snapshot
 from tickdeck.db.tick_columns import tick_column_pages

@@ -16,14 +16,12 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from tickdeck.db.errors import MarketDataError, excerpt
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.indicators import parse as parse_indicator
-from tickdeck.db.market.types import INTERVALS, Interval
+from tickdeck.db.market.types import INTERVALS, Interval, Repeat
 
 When = Literal["crosses", "crosses up", "crosses down", "above", "below"]
 """`above` and `below` are true as long as the number is at the level or beyond; the others are the instant it gets there."""
 Way = Literal["rises", "falls", "moves"]
 Extreme = Literal["high", "low", "high or low"]
-Repeat = Literal["once", "bar", "rearm"]
-"""Once; at most once a bar; each time the condition becomes true after it was not."""
 REPEATS: Final[tuple[Repeat, ...]] = get_args(Repeat)
 
 LONGEST_TEXT: Final = 200

@@ -23,7 +23,6 @@ from tickdeck.app.market.alert_rules import (
     IndicatorCondition,
     MoveCondition,
     PriceCondition,
-    Repeat,
     SilenceCondition,
     SpreadCondition,
     VolumeCondition,
@@ -32,7 +31,7 @@ from tickdeck.app.market.alert_rules import (
 from tickdeck.db.market.buckets import Bucket, bucket_of, local_day
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.messages import Bar
-from tickdeck.db.market.types import Candle, Interval, Quote
+from tickdeck.db.market.types import Candle, Interval, Quote, Repeat
 
 SECOND_US: Final = 1_000_000
 LATE_US: Final = 60 * SECOND_US

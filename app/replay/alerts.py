@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import structlog
 
 from tickdeck.app.market.alert_numbers import ChartNumbers
-from tickdeck.app.market.alert_rules import Repeat, check_rule, wants_symbol
+from tickdeck.app.market.alert_rules import check_rule, wants_symbol
 from tickdeck.app.market.alerts import Alerts, Firing, Known, LineOf, Rule
 from tickdeck.app.push.audience import Audience
 from tickdeck.app.push.protocol import Subscription
@@ -17,7 +17,7 @@ from tickdeck.app.replay.market import ReplayMarket
 from tickdeck.db.alerts import AlertRule
 from tickdeck.db.errors import DatabaseError, TickdeckError
 from tickdeck.db.market.messages import Bar
-from tickdeck.db.market.types import Interval
+from tickdeck.db.market.types import Interval, Repeat
 
 MOST_AT_ONCE: Final = 50
 """Firings that are told of together; of a replay that runs a thousand times as fast nobody could see more."""

@@ -12,7 +12,6 @@ from tickdeck.app.market.alert_rules import (
     Condition,
     FeedCondition,
     IndicatorCondition,
-    Repeat,
     VolumeCondition,
     check_rule,
 )
@@ -24,7 +23,7 @@ from tickdeck.app.replay.reader import ReplayReader
 from tickdeck.db.errors import MarketDataError, UnknownSymbolError
 from tickdeck.db.market.buckets import local_day
 from tickdeck.db.market.messages import Bar
-from tickdeck.db.market.types import DAY_US, LATEST_US, MAX_SEQ, Instrument, Interval
+from tickdeck.db.market.types import DAY_US, LATEST_US, MAX_SEQ, Instrument, Interval, Repeat
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.replay_reads import instruments_of
 from tickdeck.db.session import Pool, reading

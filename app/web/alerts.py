@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tickdeck.app.config import AlertSettings
-from tickdeck.app.market.alert_rules import Repeat, check_rule
+from tickdeck.app.market.alert_rules import check_rule
 from tickdeck.app.push.protocol import alert_values
 from tickdeck.app.replay.trial import Wanted, newest_day, run_trial
 from tickdeck.app.users.identity import Identity
@@ -20,7 +20,7 @@ from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db import alerts, users
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.moments import iso, parse_moment
-from tickdeck.db.market.types import Interval
+from tickdeck.db.market.types import Interval, Repeat
 from tickdeck.db.session import Pool
 
 MOST_ENTRIES: Final = 500

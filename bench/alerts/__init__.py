@@ -8,11 +8,11 @@ from typing import Final
 
 from bench.machine import machine
 from bench.report import Row, report
-from tickdeck.app.market.alert_rules import PriceCondition, Repeat, parse_condition
+from tickdeck.app.market.alert_rules import PriceCondition, parse_condition
 from tickdeck.app.market.alerts import Alerts, Rule
 from tickdeck.app.market.state import MarketState
 from tickdeck.db.market.messages import Bar, Bars
-from tickdeck.db.market.types import Candle, Instrument
+from tickdeck.db.market.types import Candle, Instrument, Repeat
 
 RATE: Final = 1_000
 """Ticks a second of the load that is spoken of."""
