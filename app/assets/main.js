@@ -1,6 +1,6 @@
 // The page's composition root: wires the connection to the grids, the chart and the status line.
 
-import { Alerts } from "./alerts/alerts.js";
+import { Bell } from "./alerts/bell.js";
 import { Chart } from "./chart/chart.js";
 import { Drawings } from "./chart/drawings.js";
 import { Gaps } from "./chart/gaps.js";
@@ -74,7 +74,7 @@ class Page {
     this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
     this.drawings = new Drawings(chart, (text) => this.say(text));
     this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
-    this.alerts = new Alerts({
+    this.alerts = new Bell({
       pointed: () => (chart.symbol === view().symbol ? chart.pointedPrice() : null),
       newest: () => watchlist.row(view().symbol)?.last ?? null,
     }, () => this.replay.current?.clock ?? null, (ms) => this.replay.mark(ms));
@@ -86,7 +86,7 @@ class Page {
       onMessage: (message) => this.receive(message),
       onState: (state) => {
         status.connected(state);
-        if (state === "live" || state === "polling") void this.alerts.connected();
+        if (state === "live" || state === "polling") this.alerts.connected();
       },
       onClosed: askAgain,
     });

@@ -5,6 +5,7 @@ import { NONE, price } from "../lib/format.js";
 import { decimalsOf, zoneOf } from "../lib/instruments.js";
 import { choose, view } from "../lib/selection.js";
 import { clock, day, wallClock } from "../lib/zone.js";
+import { LAST_SEEN } from "./bell.js";
 import { Signals } from "./signals.js";
 
 /** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, active: boolean}} Rule */
@@ -15,7 +16,6 @@ const TOASTS = 3;
 const TOAST_MS = 12_000;
 const SHOWN_OF_TEST = 20;
 const JSON_TYPE = { "content-type": "application/json" };
-const LAST_SEEN = "tickdeck.alerts.last";
 /** @type {[string, string][]} */
 const REPEATS = [["once", "once"], ["bar", "once a bar"], ["rearm", "each time"]];
 /** What can be waited for; `#` is the newest price. */
@@ -45,11 +45,9 @@ export class Alerts {
     /** Was the log read since the page is here? */
     this.read = false;
     this.makeForm();
-    this.button.addEventListener("click", () => this.show(this.drawer.hidden));
     element("alerts-close").addEventListener("click", () => this.show(false));
     element("alerts-rules").addEventListener("click", (event) => this.pressRule(event));
     for (const id of ["alerts-log", "toasts"]) element(id).addEventListener("click", (event) => this.pressFiring(event));
-    document.addEventListener("keydown", (event) => this.key(event));
   }
 
   // -- what fires ---------------------------------------------------------------------------------------------
@@ -130,8 +128,17 @@ export class Alerts {
     void this.readLog();
   }
 
-  /** Open with a condition to be added. @param {?number} level */
-  propose(level) {
+  toggle() {
+    this.show(this.drawer.hidden);
+  }
+
+  close() {
+    if (!this.drawer.hidden) this.show(false);
+  }
+
+  /** Open with a condition to be added, at the price under the crosshair. */
+  propose() {
+    const level = this.prices.pointed() ?? this.prices.newest();
     this.show(true);
     const symbol = view().symbol;
     if (!symbol || level === null) return;
@@ -291,16 +298,6 @@ export class Alerts {
   refuse(why) {
     element("alerts-error").textContent = why;
     element("alerts-error").hidden = !why;
-  }
-
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    if (event.key === "Escape" && !this.drawer.hidden) return this.show(false);
-    if (closest(event, "input, textarea, select, [role=dialog]") || event.ctrlKey || event.metaKey || event.code !== "KeyA") return undefined;
-    event.preventDefault();
-    if (event.altKey) this.propose(this.prices.pointed() ?? this.prices.newest());
-    else this.show(this.drawer.hidden);
-    return undefined;
   }
 }
 
