@@ -106,6 +106,7 @@ def test_what_is_not_known_is_not_said_to_be_none(
     market.past(market.other, [7.0, 8.0])
     watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.allow("status of 503")  # the chart asks for older candles
+    watched.allow("Callback error updating instrument")  # who asks is not known either
     with closed(resting[1]):
         market.cut_connections()
         watched.state("database")

@@ -147,13 +147,10 @@ def test_run_without_a_server_stops_once_and_says_why(
     assert str(result.stdout).count(no_engine) == 1
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "side by side"])
-def test_run_that_needs_no_server_goes_on_without(
-    pytester: pytest.Pytester, no_engine: str, workers: list[str]
-) -> None:
+def test_run_that_needs_no_server_goes_on_without(pytester: pytest.Pytester, no_engine: str) -> None:
     pytester.makepyfile(MANY)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "other", *workers, timeout=60)
-    result.assert_outcomes(passed=1, deselected=0 if workers else 20)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "other", timeout=60)
+    result.assert_outcomes(passed=1, deselected=20)
     assert no_engine not in str(result.stdout)
 
 
