@@ -19,6 +19,7 @@ REFUSED = (
     "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING"
     "|SOCKET_NOT_CONNECTED)"
     "|status of 503"
+    "|Callback error updating"
 )
 
 RANGE = "document.querySelector('#chart .js-plotly-plot').layout.xaxis.range"
@@ -134,6 +135,7 @@ def test_page_lives_again_after_the_database_was_lost(
     market.past(market.symbol, [100.0, 101.0])
     watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     watched.state("live")
+    watched.allow(REFUSED)
     assert market.cut_connections() >= 2
     market.trade(market.symbol, 105.0)
     expect(watched.page.locator("#headline-last")).to_have_text("105.00")
