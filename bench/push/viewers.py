@@ -100,11 +100,18 @@ class Viewer(asyncio.Protocol):
             end = self.buffer.find(b"\r\n\r\n")
             if end < 0:
                 return
+            if b" 101 " not in self.buffer[:end].partition(b"\r\n")[0]:
+                self.bench.refused(bytes(self.buffer).decode(errors="replace"))
+                return
             del self.buffer[: end + 4]
             self.upgraded = True
             self.transport.write(Frame(Opcode.TEXT, orjson.dumps(self.bench.request)).serialize(mask=True))
         while (payload := self.cut()) is not None:
             self.message(payload, now)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.began:
+            self.bench.refused(f"the connection ended before a first answer ({exc or 'closed'})")
 
     def cut(self) -> bytes | None:
         buffer = self.buffer
@@ -196,7 +203,7 @@ class Bench:
         self.seen: list[tuple[int, int]] = []
         self.request: Any = {"subscribe": {"watchlist": "all", "rows": "arrays"}}
         self._waiting = count
-        self._all_began = asyncio.Event()
+        self._all_began: asyncio.Future[None]
 
     def cookie(self) -> str:
         """The header with the next viewer's session; nothing where nobody signs in."""
@@ -206,10 +213,18 @@ class Bench:
     def began(self) -> None:
         self._waiting -= 1
         if self._waiting == 0:
-            self._all_began.set()
+            self._all_began.set_result(None)
+
+    def refused(self, why: str) -> None:
+        """A viewer that gets nothing would be waited for without end."""
+        if not self._all_began.done():
+            self._all_began.set_exception(
+                RuntimeError(f"{self._waiting} of {self.count} viewers wait: {why}")
+            )
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
+        self._all_began = loop.create_future()
         kind = PollingViewer if self.way == "poll" else Viewer
         if self.way == "native":
             self.request = await self._native_request()
@@ -219,7 +234,7 @@ class Bench:
             connections += await asyncio.gather(
                 *(loop.create_connection(lambda: kind(self), "127.0.0.1", self.port) for _ in group)
             )
-        await self._all_began.wait()
+        await self._all_began
         print("ready", flush=True)
         self.bytes = self.messages = 0
         end = loop.create_future()
