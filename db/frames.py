@@ -101,17 +101,22 @@ def candles(
 
 
 def profile(
-    symbol: str, start: Moment | None = None, end: Moment | None = None, *, step: float | None = None
+    symbol: str,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    *,
+    step: float | None = None,
+    known: Moment | None = None,
 ) -> pd.DataFrame:
     """What traded at each price in [start, end), whole minutes, the lowest price first; prices in steps of `step`.
 
     The index is the price, the columns are bought, sold, unsided (by whom is not known), volume (float64), trades and
     minutes (int64: those in which it traded).  `attrs` has point_of_control, value_area (a pair) and sides: how many trades
     have their side from the feed, quotes, the tick rule, or nowhere (docs/orderflow.md).  Average-price prints and the like
-    do not count.  Times and errors as for `candles`.
+    do not count.  Times, `known` and errors as for `candles`.
     """
     low, high = _range(start, end, EARLIEST_US)
-    cells = _read(symbol, lambda connection: read_cells(connection, symbol, low, high))
+    cells = _read(symbol, lambda connection: read_cells(connection, symbol, low, high), known)
     made = profile_of(cells, step)
     table = pd.DataFrame(
         {
@@ -139,19 +144,20 @@ def footprint(
     end: Moment | None = None,
     *,
     step: float | None = None,
+    known: Moment | None = None,
 ) -> pd.DataFrame:
     """What traded at each price of each candle of one minute or more, by time and price.
 
     The index is (time, price), as in `candles` and `profile`; the columns are bought, sold, unsided, volume (float64),
-    trades (int64), and of the candle delta (bought less sold) and cumulative (since its day began).
+    trades (int64), and of the candle delta (bought less sold) and cumulative (since its day began).  `known` as for `candles`.
     """
-    known = parse_interval(interval)
-    require_minutes(known)
+    width = parse_interval(interval)
+    require_minutes(width)
     low, high = _range(start, end, EARLIEST_US)
 
     async def read(connection: Connection) -> list[FootprintCandle]:
         cells = await read_cells(connection, symbol, low, high)
-        return footprint_of(cells, known, await days_of(connection, symbol), step)
+        return footprint_of(cells, width, await days_of(connection, symbol), step)
 
     parts = [
         pd.DataFrame(
@@ -167,7 +173,7 @@ def footprint(
                 "cumulative": each.cumulative,
             }
         )
-        for each in _read(symbol, read)
+        for each in _read(symbol, read, known)
     ]
     if not parts:
         names = ["bought", "sold", "unsided", "volume", "trades", "delta", "cumulative"]

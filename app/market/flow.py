@@ -21,13 +21,15 @@ class FlowCell(NamedTuple):
 class Flow:
     """All that traded since `from_us`, the start of the hour (UTC) that the newest ticks were in when it was read.
 
-    `version` is the state's at the last change.
+    `version` is the state's at the last change; `readings` counts how often it was read, after which what was over before
+    may be another one.
     """
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.loaded = False
         self.version = 0
+        self.readings = 0
         self.from_us = 0
         self.following = Following()
         self._fold = FlowFold()
@@ -55,7 +57,7 @@ class Flow:
         self._versions = same | dict.fromkeys((key for key in fold.cells if key not in same), version)
         self._fold, self.from_us = fold, from_us
         self.following.loaded(as_of)
-        self.loaded, self.version = True, version
+        self.loaded, self.version, self.readings = True, version, self.readings + 1
         return told
 
     def extend(self, ticks: TickBatch, version: int) -> bool:

@@ -366,7 +366,9 @@ def encode_flow(flow: Flow, since: int) -> bytes:
     cells = [
         [each.minute_us // 1000, _number(each.price), *map(_number, each.cell)] for each in flow.since(since)
     ]
-    return orjson.dumps({"from": flow.from_us // 1000, "sides": flow.sides, "cells": cells})
+    return orjson.dumps(
+        {"from": flow.from_us // 1000, "reading": flow.readings, "sides": flow.sides, "cells": cells}
+    )
 
 
 def tick_values(tick: TapeTick) -> list[Any]:

@@ -44,7 +44,6 @@ class Announcements:
         about_viewer: Callable[[Viewer], Mapping[str, Any]],
     ) -> None:
         self._player = player = replay.player
-        self._profile = replay.profile
         self._about_room = about_room
         self._about_viewer = about_viewer
         fixed = {
@@ -66,13 +65,14 @@ class Announcements:
                 {"date": s.date.isoformat(), "open": s.open_us // 1000, "close": s.close_us // 1000, "half": s.half_day}
                 for s in replay.sessions
             ],
-            "step": replay.profile.step_us // 1000,
+            "step": player.profile.step_us // 1000,
         }  # fmt: skip
         self._fixed = encode(fixed)[1:-1]
         self._loop = asyncio.get_running_loop()
         self._sent: dict[Viewer, _Sent] = {}
         self._settings: Mapping[str, Any] = {}
         self._settings_version = 0
+        self._profile = player.profile
         self._clock = -1
         self._timer: asyncio.TimerHandle | None = None
         self._next_at = 0.0
@@ -100,11 +100,10 @@ class Announcements:
     def _look(self) -> bool:
         """See how the replay stands; whether that is new."""
         clock = self._player.position.time_us // 1000
-        settings = self._standing()
-        if (
-            settings != self._settings or clock < self._clock
-        ):  # back: buckets of the profile are to come again
-            self._settings = settings
+        settings, profile = self._standing(), self._player.profile
+        # Where the clock went back, or something became known of earlier ticks, the profile's buckets are to come again.
+        if settings != self._settings or clock < self._clock or profile is not self._profile:
+            self._settings, self._profile = settings, profile
             self._settings_version += 1
             self._clock = clock
             return True

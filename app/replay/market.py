@@ -14,6 +14,7 @@ from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.fold import fold_seconds
 from tickdeck.app.market.state import TAPE_LIMIT, MarketState
 from tickdeck.app.replay.clock import FIRST_SEQ, Position
+from tickdeck.app.replay.profile import NOTHING, Profile
 from tickdeck.app.replay.reader import ReplayReader
 from tickdeck.app.replay.ticks import ReadAhead
 from tickdeck.db.market.messages import Bar
@@ -36,6 +37,8 @@ class ReplayMarket:
         self.state = MarketState()
         self.state.load_instruments(instruments)
         self.position = position
+        self.profile: Profile = NOTHING
+        """Of the whole range, as it is known at `position`; another object once it is another one."""
         self.on_ticks: Callable[[TickBatch], None] = lambda _: None
         self.on_bars: Callable[[Sequence[Bar]], None] = lambda _: None
         self.on_loaded: Callable[[], None] = lambda: None
@@ -76,7 +79,7 @@ class ReplayMarket:
         for symbol, (flow, from_us) in read.flows.items():
             if symbol in state.flows:
                 state.load_flow(state.flows[symbol], flow, from_us)
-        self.position = position
+        self.position, self.profile = position, read.profile
         self._known = deque(read.known_us)
         self._ticks.start(position)
         self.on_loaded()

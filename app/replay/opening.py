@@ -1,30 +1,26 @@
-"""Opens replays: finds the instruments, the range of a day, its trading sessions and its profile."""
+"""Opens replays: finds the instruments, the range of a day and its trading sessions."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from tickdeck.app.replay.clock import ReplayError, replay_speed
 from tickdeck.app.replay.player import Player
-from tickdeck.db.candles.read import read_candles
 from tickdeck.db.errors import excerpt
 from tickdeck.db.market.sessions import TradingCalendar, TradingSession
 from tickdeck.db.market.types import (
-    INTERVAL_SECONDS,
     MAX_SYMBOL_LENGTH,
     MAX_TIME_US,
     MIN_TIME_US,
     Instrument,
-    Interval,
     to_us,
 )
 from tickdeck.db.replay_reads import instruments_of
-from tickdeck.db.session import Pool, PoolOrConnection
+from tickdeck.db.session import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,6 @@ class Replay:
 
     player: Player
     calendar: TradingCalendar
-    profile: Profile
     sessions: list[TradingSession]
     range_given: bool
     """Whether the range was requested, and is not just the trading day's."""
@@ -98,14 +93,11 @@ async def open_replay(
     )
     try:
         await player.open(at_us)
-        profile = await read_profile(pool, request.symbols, start_us, end_us)
         sessions = await asyncio.to_thread(calendar.sessions, start_us, end_us)
     except BaseException:
         await player.close()
         raise
-    return Replay(
-        player, calendar, profile, sessions, request.start_us is not None or request.end_us is not None
-    )
+    return Replay(player, calendar, sessions, request.start_us is not None or request.end_us is not None)
 
 
 def _from_open(start: object) -> bool:
@@ -215,62 +207,3 @@ def parse_steps(fields: Mapping[str, Any]) -> int:
     if not 1 <= abs(steps) <= MOST_STEPS:
         raise ReplayError(f"steps must be 1 to {MOST_STEPS}, or as many back, not {excerpt(steps)}")
     return steps
-
-
-MOST_BUCKETS: Final = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Volume of all symbols by bucket, each `step_us` long, in order; buckets without ticks are left out.
-
-    Known as a whole when the replay is opened, so `until` is the only way to tell it to viewers.
-    """
-
-    step_us: int
-    starts: tuple[int, ...]
-    volumes: tuple[float, ...]
-
-    def count_until(self, time_us: int) -> int:
-        """How many buckets are over at `time_us`."""
-        return bisect_right(self.starts, time_us + 1 - self.step_us)
-
-    def until(self, time_us: int, since: int = 0) -> list[tuple[int, float]]:
-        """(start in ms, volume) of the buckets that are over at `time_us`, without the first `since`."""
-        part = slice(since, self.count_until(time_us))
-        return [
-            (start // 1000, round(volume, 8))
-            for start, volume in zip(self.starts[part], self.volumes[part], strict=True)
-        ]
-
-
-def profile_interval(start_us: int, end_us: int) -> Interval:
-    """The shortest interval of which some hundred cover the range."""
-    for interval in ("1m", "5m", "15m", "1h", "1d"):
-        if (end_us - start_us) / (INTERVAL_SECONDS[interval] * 1_000_000) <= MOST_BUCKETS:
-            return interval
-    return "1d"
-
-
-async def read_profile(
-    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
-) -> Profile:
-    """Read the profile of `[start_us, end_us]` from candles; a range of years shows its last 20,000 days."""
-    interval = profile_interval(start_us, end_us)
-    step_us = INTERVAL_SECONDS[interval] * 1_000_000
-    totals: dict[int, float] = {}
-    for symbol in symbols:
-        candles = await read_candles(
-            source,
-            symbol,
-            interval,
-            start_us=start_us - start_us % step_us,
-            end_us=end_us + 1,
-            limit=20_000,
-            unpriced=True,
-            imported=False,
-        )
-        for candle in candles:
-            totals[candle.time_us] = totals.get(candle.time_us, 0.0) + candle.volume
-    starts = tuple(sorted(totals))
-    return Profile(step_us, starts, tuple(totals[start] for start in starts))

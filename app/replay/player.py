@@ -15,6 +15,7 @@ from tickdeck.app.market.charts import Chart
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.replay.clock import Position, ReplayClock, ReplayError
 from tickdeck.app.replay.market import ReplayMarket
+from tickdeck.app.replay.profile import Profile
 from tickdeck.app.replay.reader import ReplayReader
 from tickdeck.app.replay.ticks import BLOCK_TICKS, PACED_TICKS
 from tickdeck.db.errors import TickdeckError
@@ -75,6 +76,11 @@ class Player:
     def position(self) -> Position:
         """The place up to which all ticks are in `state`; the clock that viewers are shown."""
         return self.market.position
+
+    @property
+    def profile(self) -> Profile:
+        """How much is traded when in the whole range, as it is known at `position`."""
+        return self.market.profile
 
     @property
     def status(self) -> PlayerState:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from tickdeck.app.market.charts import Chart
 from tickdeck.app.replay.clock import Position, ReplayError
+from tickdeck.app.replay.profile import Profile, read_profile
 from tickdeck.db.candles.bars import read_bars
 from tickdeck.db.candles.imported import list_imported
 from tickdeck.db.candles.indicated import read_lead
@@ -50,8 +51,9 @@ class ChartAt(NamedTuple):
 
 @dataclass(slots=True)
 class MarketAt:
-    """The market at one place, of the ticks up to it."""
+    """The market at one place, of the ticks up to it; `profile` is of the whole range, as known there."""
 
+    profile: Profile
     quotes: list[Quote] = field(default_factory=list)
     charts: list[ChartAt] = field(default_factory=list)
     tapes: dict[str, TickBatch] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class ReplayReader:
         self._start_us = start_us
         self._end_us = end_us
         self._chunks: list[tuple[int, int]] = []
+        self._profile: tuple[object, Profile] | None = None
+        """The one that was read last, and of what it is."""
 
     async def check(self) -> None:
         """Raise `ReplayError` where the range is reversed or holds no tick, and say what is stored instead."""
@@ -124,15 +128,29 @@ class ReplayReader:
     ) -> MarketAt:
         """Everything at one place, read in one snapshot of the database."""
         async with self._reading(at) as connection:
-            read = MarketAt(await read_quotes(connection, self._symbols, at=at))
+            moments = await self._moments(connection)
+            profile = await self._profile_at(connection, [us for us in moments if us <= at.time_us])
+            read = MarketAt(profile, await read_quotes(connection, self._symbols, at=at))
             read.charts = [await _chart_at(connection, chart, at) for chart in charts]
             for symbol in tapes:
                 read.tapes[symbol] = await read_ticks_before(connection, symbol, at, tape_limit)
-            if self.as_known:
-                read.known_us = await known_moments(connection, self._symbols, at.time_us, self._end_us)
+            read.known_us = [us for us in moments if us > at.time_us]
             for symbol in flows:
                 read.flows[symbol] = await read_flow(connection, symbol, at=(at.time_us, at.seq))
         return read
+
+    async def _moments(self, connection: Connection) -> list[int]:
+        """When something was said of ticks of the range that were earlier; nothing where the corrected ones are read."""
+        if not self.as_known:
+            return []
+        return await known_moments(connection, self._symbols, self._start_us - 1, self._end_us)
+
+    async def _profile_at(self, connection: Connection, said_us: list[int]) -> Profile:
+        """The profile as known when all of `said_us` was; read where that is not what it was of the last time."""
+        of = (self.as_known, said_us)
+        if self._profile is None or self._profile[0] != of:
+            self._profile = of, await read_profile(connection, self._symbols, self._start_us, self._end_us)
+        return self._profile[1]
 
     async def chart(self, chart: Chart, at: Position) -> ChartAt:
         """What one chart holds at a place."""

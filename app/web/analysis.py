@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from tickdeck.app.push.protocol import describe_lines
-from tickdeck.app.web.rest import Until, require_symbol
+from tickdeck.app.web.rest import Known, Until, require_symbol
 from tickdeck.app.web.schemas import REFUSALS, FootprintShape, IndicatorShape, ProfileShape, Symbol, Text
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.instruments import days_of
@@ -46,9 +46,10 @@ def router(pool: Pool) -> APIRouter:
         ] = None,
         step: Step = None,
         until: Until = None,
+        known: Known = None,
     ) -> Response:
         """What traded at each price in [start, end), whole minutes, with point of control and value area."""
-        async with reading(pool) as connection:
+        async with reading(pool, known_us=_known(known)) as connection:
             if day is not None:
                 bucket = bucket_of(parse_moment(day, "day"), "1d", await days_of(connection, symbol))
                 low, high, at = bucket.first_us, bucket.end_us, _until(until)
@@ -78,6 +79,7 @@ def router(pool: Pool) -> APIRouter:
         end: Text,
         step: Step = None,
         until: Until = None,
+        known: Known = None,
         prices: Annotated[bool, Query(description="false: only the delta of each candle")] = True,  # noqa: FBT002
     ) -> Response:
         """What traded at each price of each candle that starts in [start, end), of one minute or more; and its delta.
@@ -87,7 +89,7 @@ def router(pool: Pool) -> APIRouter:
         width = parse_interval(interval)
         require_minutes(width)
         low, high, at = _moments(start, end, until)
-        async with reading(pool) as connection:
+        async with reading(pool, known_us=_known(known)) as connection:
             days = await days_of(connection, symbol)
             begin = min(bucket_of(low, "1d", days).first_us, bucket_of(low, width, days).first_us)
             cells = await read_cells(connection, symbol, begin, high, at=at)
@@ -139,6 +141,10 @@ def _moments(start: str, end: str, until: str | None) -> tuple[int, int, tuple[i
 
 def _until(until: str | None) -> tuple[int, int] | None:
     return None if until is None else (parse_moment(until, "until"), MAX_SEQ)
+
+
+def _known(known: str | None) -> int | None:
+    return None if known is None else parse_moment(known, "known")
 
 
 def _profile(made: Profile) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 
 from tickdeck.app.replay.opening import calendar_of, parse_instant, parse_symbols
+from tickdeck.app.web.rest import Known
 from tickdeck.app.web.schemas import REFUSALS, Symbol, Text
 from tickdeck.db.replay_reads import data_days, instruments_of, read_regular_day
 from tickdeck.db.session import Pool, reading
@@ -25,6 +26,7 @@ def routes(pool: Pool) -> APIRouter:
     async def days(
         symbols: Annotated[Text, Query(description="separated by commas")],
         until: Annotated[Text | None, Query(description="leave out days that end later; ISO 8601")] = None,
+        known: Known = None,
     ) -> list[dict[str, Any]]:
         """The days with ticks, oldest first: `{"day", "ticks", "volume"}` of all symbols together.
 
@@ -32,7 +34,9 @@ def routes(pool: Pool) -> APIRouter:
         """
         instruments = await instruments_of(pool, parse_symbols(symbols))
         end_us = None if until is None else parse_instant(until, "until")
-        found = await data_days(pool, instruments)
+        known_us = None if known is None else parse_instant(known, "known")
+        async with reading(pool, known_us=known_us) as connection:
+            found = await data_days(connection, instruments)
         calendar = await asyncio.to_thread(calendar_of, instruments[0])
         return [
             {"day": each.day.isoformat(), "ticks": each.ticks, "volume": each.volume}

@@ -3,6 +3,7 @@
 // before the newest hour is asked for; what trades since then comes with the chart's frames, in a replay as its clock goes on.
 
 import { amount, price } from "../lib/format.js";
+import { known } from "../lib/known.js";
 import { isBars } from "../lib/selection.js";
 import { iso, wallClock } from "../lib/zone.js";
 import { numberAt, timeAt } from "./drawings.js";
@@ -46,6 +47,8 @@ export class Flow {
     this.symbol = "";
     /** From when on what trades comes with the frames, ms; NaN: nothing has come. */
     this.from = NaN;
+    /** Another one once what was over before may be another one, by a correction. */
+    this.reading = NaN;
     /** What has traded since. @type {Map<string, Cell>} */
     this.cells = new Map();
     /** Where its sides are from, in the order of `Sides`. */
@@ -109,7 +112,7 @@ export class Flow {
     this.chart.redrawRefitted();
   }
 
-  /** @param {?{from: number, cells: Cell[], sides: number[]}} flow a message's @param {boolean} whole of a snapshot */
+  /** @param {?{from: number, reading: number, cells: Cell[], sides: number[]}} flow a message's @param {boolean} whole of a snapshot */
   receive(flow, whole) {
     if (whole) {
       this.from = NaN;
@@ -118,8 +121,8 @@ export class Flow {
       this.symbol = this.chart.symbol;
     }
     if (!flow) return;
-    if (flow.from !== this.from) {
-      this.from = flow.from; // an hour is over, or all is anew
+    if (flow.from !== this.from || flow.reading !== this.reading) {
+      Object.assign(this, { from: flow.from, reading: flow.reading }); // an hour is over, or all is anew
       for (const [key, [minute]] of this.cells) if (minute < flow.from) this.cells.delete(key);
       for (const asked of this.asked.values()) asked.key = "";
     }
@@ -193,7 +196,7 @@ export class Flow {
       return;
     }
     Object.assign(asked, { key, at: now, busy: true });
-    const query = new URLSearchParams({ symbol });
+    const query = new URLSearchParams({ symbol, ...known() });
     if (day) {
       query.set("day", iso(start));
       query.set("until", iso(this.from - 0.001));

@@ -2,6 +2,7 @@
 
 import { closest, element } from "../lib/dom.js";
 import { amount } from "../lib/format.js";
+import { known } from "../lib/known.js";
 import { MONTHS } from "../lib/zone.js";
 
 /** @typedef {{day: string, ticks: number, volume: number}} DataDay */
@@ -101,7 +102,7 @@ export class Dialog {
     const question = ++this.question;
     this.days = [];
     this.day = "";
-    const asked = new URLSearchParams({ symbols: this.wanted.join(",") });
+    const asked = new URLSearchParams({ symbols: this.wanted.join(","), ...known() });
     const until = this.until();
     if (until !== null) asked.set("until", new Date(until).toISOString());
     try {

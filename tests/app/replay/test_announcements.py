@@ -15,7 +15,8 @@ from tickdeck.app.push.broadcast import Viewer
 from tickdeck.app.push.outlets import Message
 from tickdeck.app.replay.announcements import RATE, Announcements
 from tickdeck.app.replay.clock import Position
-from tickdeck.app.replay.opening import Profile, Replay
+from tickdeck.app.replay.opening import Replay
+from tickdeck.app.replay.profile import Profile
 from tickdeck.db.market.types import MINUTE_US, Instrument, to_us
 
 START_US = to_us(datetime(2024, 3, 4, 14, 30, tzinfo=UTC))
@@ -48,16 +49,14 @@ class Standing:
 
     def __init__(self) -> None:
         clock = SimpleNamespace(start_us=START_US, end_us=START_US + 60 * MINUTE_US, speed=1.0)
-        self.player = SimpleNamespace(
-            clock=clock, position=Position.at(START_US), status="paused", loop=None, failure=None, as_known=False,
-            instruments={"SPY": Instrument("SPY")},
-        )  # fmt: skip
         starts = tuple(START_US + n * MINUTE_US for n in range(60))
         profile = Profile(MINUTE_US, starts, tuple(float(n) for n in range(60)))
+        self.player = SimpleNamespace(
+            profile=profile, clock=clock, position=Position.at(START_US), status="paused", loop=None, failure=None, as_known=False,
+            instruments={"SPY": Instrument("SPY")},
+        )  # fmt: skip
         calendar = SimpleNamespace(zone=ZoneInfo("UTC"))
-        replay = SimpleNamespace(
-            player=self.player, profile=profile, calendar=calendar, sessions=[], range_given=False
-        )
+        replay = SimpleNamespace(player=self.player, calendar=calendar, sessions=[], range_given=False)
         self.holder = "1"
         self.announcements = Announcements(
             cast("Replay", replay),
@@ -120,6 +119,21 @@ async def test_buckets_come_once_and_in_order_while_it_plays(standing: Standing)
                 told = []
             told += message.get("profile", [])
         assert [start for start, _ in told] == [(START_US + n * MINUTE_US) // 1000 for n in range(8)]
+
+
+async def test_a_profile_that_is_another_one_is_told_whole(standing: Standing) -> None:
+    outlet = standing.add()
+    standing.player.status = "playing"
+    standing.drag(3)
+    await said(outlet, 3)
+    before = standing.player.profile
+    volumes = (9.0, *before.volumes[1:])  # a print of the first minute is cancelled
+    standing.player.profile = Profile(before.step_us, before.starts, volumes)
+    standing.drag(4)
+    await said(outlet, 4)
+    assert outlet.messages[-1]["profile"] == [
+        [(START_US + n * MINUTE_US) // 1000, volume] for n, volume in enumerate((9, 1, 2, 3))
+    ]
 
 
 async def test_one_that_cannot_be_told_does_not_starve_the_next(standing: Standing) -> None:
