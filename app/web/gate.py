@@ -173,6 +173,10 @@ class Gate:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        if not scope["path"].isprintable():
+            # None of ours has one.  Routes take a path with a line's end for the one without it, and rules do not.
+            await _refuse(scope, receive, send, 404, "there is no such path")
+            return
         rule = rule_of(scope["path"])
         headers = Headers(scope=scope)
         scope = with_cookies(scope, COOKIES)
