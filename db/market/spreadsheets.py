@@ -11,8 +11,11 @@ from typing import Final
 
 FORMULA_STARTS: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 """The last four are the first four in full width, as spreadsheets of East Asia take them."""
-_FORMULA: Final = re.compile(rf"'*[{re.escape(FORMULA_STARTS)}]")
-PROTECTED: Final = re.compile(rf"'+[{re.escape(FORMULA_STARTS)}]")
+_BLANKS: Final = " \t\r\n\v\f\u0085\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+"""Seen or not: some programs leave them out.  Not `\\s`, which Arrow takes for those of ASCII."""
+_STARTS: Final = f"[{_BLANKS}]*[{re.escape(FORMULA_STARTS)}]"
+_FORMULA: Final = re.compile(rf"'*{_STARTS}")
+PROTECTED: Final = re.compile(rf"'+{_STARTS}")
 
 
 def protect(text: str) -> str:

@@ -83,6 +83,10 @@ def test_how_ticks_and_candles_are_written() -> None:
         "\n=1",
         "\uff1d1+1",
         "\uff20x",
+        " =1",
+        "\u3000\uff1d1",
+        "\u00a0@x",
+        "' =x",
     ],
 )
 def test_no_text_is_a_formula_for_a_spreadsheet_and_each_is_read_back(tmp_path: Path, text: str) -> None:
@@ -93,10 +97,17 @@ def test_no_text_is_a_formula_for_a_spreadsheet_and_each_is_read_back(tmp_path: 
     cells = path.read_text().splitlines()[1].split(",")
     assert not [cell for cell in (cells[1], *cells[7:]) if cell.startswith(tuple(FORMULA_STARTS))]
     assert protect(text)[0] not in FORMULA_STARTS
+    assert protect(text).strip(" \u3000\u00a0\u200b\ufeff")[0] not in FORMULA_STARTS
     assert unprotect(protect(text)) == text
     read = [*CsvReader(path, CsvOptions())]
     assert [reject for each in read for reject in each.rejects] == []
     assert rows_of(concat([each.ticks for each in read])) == rows_of(batch)
+
+
+@pytest.mark.parametrize("text", ["\u200b=1", "\ufeff@x", "\u2060\u2009-1"])
+def test_what_cannot_be_seen_hides_no_formula(text: str) -> None:
+    assert protect(text) == f"'{text}"
+    assert unprotect(protect(text)) == text
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".CSV.XZ"])
