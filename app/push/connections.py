@@ -19,8 +19,14 @@ HEAD_S: Final = 15.0
 """How long a head may take; a connection that says nothing is cut off as well."""
 BODY_S: Final = 60.0
 """How long a body may take."""
+WRITE_S: Final = 60.0
+"""How long somebody may take nothing of an answer that waits for him."""
 HALF_OPEN_PER_ADDRESS: Final = 256
-"""Connections of one address of which no head has come yet."""
+"""Connections of one address of which no whole request has come yet; those beyond have less time."""
+CROWDED_S: Final = 2.0
+"""How much: enough for a crowd that comes back at once, by a proxy say."""
+MOST_HALF_OPEN: Final = 4_096
+"""Beyond these none has any."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,27 +45,53 @@ class BoundedHttp(HttpToolsProtocol):
         self._address = self.client[0] if self.client else ""
         self._counted = False
         self._timer: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+        self._in_head = True
         self._head_bytes = self._read_bytes = 0
         self._wait_for_head()
-        if self._half_open[self._address] > HALF_OPEN_PER_ADDRESS:
+        if self._half_open[self._address] > MOST_HALF_OPEN:
             log.warning("too_many_half_open", address=self._address)
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._has_head()
+        self._is_whole()
         self._time(None)
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stuck is None:
+            self._look_again()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._counted and not self.transport.is_closing():
+        if self._in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:  # what the parser holds of it is told to nobody
                 self.send_400_response("The head of the request is too long.")
 
+    def _look_again(self) -> None:
+        waits = self.transport.get_write_buffer_size()
+        self._stuck = self.loop.call_later(WRITE_S, self._is_stuck, waits)
+
+    def _is_stuck(self, waited: int) -> None:
+        """Cut off whoever has taken nothing of what waited for him."""
+        if self.transport.get_write_buffer_size() >= waited:
+            self._cut_off()
+        else:
+            self._look_again()
+
     def on_message_begin(self) -> None:
         self._head_bytes = self._read_bytes = 0
         self._target = b""
+        self._in_head = True
         self._wait_for_head()
         super().on_message_begin()
 
@@ -73,8 +105,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._has_head()
-        self._time(BODY_S)
+        self._in_head = False
+        crowded = self._half_open[self._address] > HALF_OPEN_PER_ADDRESS
+        self._time(CROWDED_S if crowded else BODY_S)
         if not self._target.startswith((b"/", b"*")):
             # A whole address names the server, whatever `Host` says (RFC 9112, 3.2.2), by which everything here goes.
             server = self._target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
@@ -83,10 +116,12 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._is_whole()
         self._time(None)
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
+        self._is_whole()
         self._time(None)
         super().handle_websocket_upgrade()
 
@@ -99,9 +134,10 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._counted:
             self._counted = True
             self._half_open[self._address] += 1
-            self._time(HEAD_S)
+            crowded = self._half_open[self._address] > HALF_OPEN_PER_ADDRESS
+            self._time(CROWDED_S if crowded else HEAD_S)
 
-    def _has_head(self) -> None:
+    def _is_whole(self) -> None:
         if self._counted:
             self._counted = False
             self._half_open[self._address] -= 1

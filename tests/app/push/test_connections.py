@@ -11,6 +11,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from tickdeck.app.push import connections
 from tickdeck.app.push.connections import HEAD_BYTES, BoundedHttp
@@ -35,7 +36,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             pass
         return
     body = await Request(scope, receive).body()
-    await PlainTextResponse(f"{len(body)} bytes")(scope, receive, send)
+    text = "x" * 50_000_000 if scope["path"] == "/long" else f"{len(body)} bytes"
+    await PlainTextResponse(text)(scope, receive, send)
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ async def test_a_head_without_end_is_refused(port: int, flood: list[bytes]) -> N
     [[], [b"GET / HT"], [HEAD, b"X: y"], [HEAD + b"\r\n", HEAD]],
     ids=["silence", "a line", "a header", "another"],
 )
+@pytest.mark.fault("heads of requests without end, or without haste", "cut off", within="15 s")
 async def test_a_slow_head_is_cut_off(port: int, monkeypatch: pytest.MonkeyPatch, parts: list[bytes]) -> None:
     monkeypatch.setattr(connections, "HEAD_S", 0.1)
     said = await answer(port, *parts)
@@ -99,17 +102,54 @@ async def test_a_slow_body_is_cut_off(port: int, monkeypatch: pytest.MonkeyPatch
     assert b"3 bytes" in await answer(port, HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\nabc")
 
 
-async def test_one_address_has_so_many_half_open(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_takes_nothing_of_his_answer_is_cut_off(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "WRITE_S", 0.1)
+    with socket.create_connection(("127.0.0.1", port)) as reader, capture_logs() as said:
+        reader.sendall(HEAD.replace(b"GET /", b"GET /long") + b"\r\n")
+        async with asyncio.timeout(30):
+            while not said:  # noqa: ASYNC110 - the log is a list
+                await asyncio.sleep(0.01)
+        assert [each["event"] for each in said] == ["slow_request_cut_off"]
+        assert len(await asyncio.to_thread(reader.makefile("rb").read)) < 50_000_000
+
+    # Who takes some of it, again and again, gets all.
+    monkeypatch.setattr(connections, "WRITE_S", 1.0)
+    stream, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD.replace(b"GET /", b"GET /long") + b"Connection: close\r\n\r\n")
+    length = 0
+    while part := await stream.read(5_000_000):
+        length += len(part)
+        await asyncio.sleep(0.003)  # so that all of it takes longer than nothing may be taken for
+    writer.close()
+    assert length > 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("begun", "rest"),
+    [
+        (b"GET /", b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (HEAD.replace(b"GET", b"POST") + b"Content-Length: 2\r\n\r\n", b"ab"),
+    ],
+    ids=["heads", "bodies"],
+)
+async def test_one_address_has_so_many_half_open(
+    port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes, rest: bytes
+) -> None:
+    """Those beyond have a moment only, and beyond many none at all."""
     monkeypatch.setattr(connections, "HALF_OPEN_PER_ADDRESS", 5)
+    monkeypatch.setattr(connections, "MOST_HALF_OPEN", 8)
+    whole = HEAD + b"Connection: close\r\n\r\n"
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
     try:
         for _, writer in held:
-            writer.write(b"GET /")
+            writer.write(begun)
             await writer.drain()
-        assert await answer(port, HEAD) == b""
-        held[0][1].write(b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"0 bytes" in await answer(port, whole), "a crowd that comes at once"
+        crowd = await asyncio.gather(*(answer(port, begun) for _ in range(6)))
+        assert crowd == [b""] * 6
+        held[0][1].write(rest)
         await held[0][0].readline()
-        assert b"0 bytes" in await answer(port, HEAD + b"Connection: close\r\n\r\n")
+        assert b"0 bytes" in await answer(port, whole)
     finally:
         for _, writer in held:
             writer.close()
