@@ -251,6 +251,12 @@ async def open_session(
     return status.endswith(" 1")
 
 
+async def end_oldest_sessions(pool: Pool, user_id: int, *, keep: int) -> None:
+    """End all sessions of a user but the `keep` that were used last."""
+    with translate("cannot end old sessions"):
+        await pool.execute(statement("users/end_oldest_sessions"), user_id, keep)
+
+
 async def find_session(pool: Pool, token_hash: bytes, *, idle_s: float) -> User | None:
     """Whose session it is, if it is alive: not over, used within `idle_s` seconds, its user not disabled.
 

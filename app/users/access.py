@@ -36,6 +36,10 @@ TRIES: Final = ((5, 12.0), (20, 3.0), (100, 1.0))
 
 Somebody else's wrong tries must not lock a user out, so his own place has a count of its own.
 """
+SIGN_INS: Final = (60, 2.0)
+"""The same for a name from an address with right passwords, too: each costs as much, and a line of the audit log."""
+MOST_SESSIONS: Final = 200
+"""Of one user who signs in; those that were not used the longest end for new ones."""
 log = structlog.get_logger(__name__)
 _PROXIED: Final = b"named by a proxy: "
 
@@ -109,6 +113,7 @@ class Access:
         self._check = PasswordCheck()
         # Before those of the database, which a storm of tries would keep busy.
         self._tries = tuple(Throttle(burst, period_s) for burst, period_s in TRIES)
+        self._sign_ins = Throttle(*SIGN_INS)
         self._known: dict[bytes, tuple[float, Identity | None]] = {}
         self._forgets = 0
         """How often something known was forgotten: what was asked for before that is not remembered."""
@@ -210,6 +215,7 @@ class Access:
         keys = [f"name and place {named} {here}", f"place {here}", f"name {named}"]
         tries = [users.Tries(token_hash(key), *each) for key, each in zip(keys, TRIES, strict=True)]
         wait_s = max(each.wait_s(key) for each, key in zip(self._tries, keys, strict=True))
+        wait_s = max(wait_s, self._sign_ins.wait_s(keys[0]))
         if wait_s == 0 and self._check.waiting >= MOST_WAITING:
             wait_s = 1.0
         if wait_s == 0:
@@ -349,6 +355,7 @@ class Access:
         if not opened:
             return None
         await users.end_dead_sessions(self._pool, idle_s=self.settings.session_idle_s)
+        await users.end_oldest_sessions(self._pool, user.id, keep=MOST_SESSIONS)
         await users.audit(self._pool, "signed_in", actor=user.name, address=address, way=way)
         return token
 

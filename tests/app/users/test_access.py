@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tickdeck.app.config import UserSettings
+from tickdeck.app.users import access
 from tickdeck.app.users.access import Access, TooOftenError, _folded, token_hash
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.users.passwords import hash_password
@@ -56,7 +57,9 @@ async def test_a_look_up_under_way_while_a_session_ends_is_not_remembered(
         assert await who() is None
 
 
-async def test_tries_are_counted_over_all_processes_and_restarts(tickdeck_db: str) -> None:
+async def test_tries_are_counted_over_all_processes_and_restarts(
+    tickdeck_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with await open_pool(tickdeck_db, role="settings", size=2) as pool:
         await users.add_user(pool, "ada", role="analyst", password_hash=hash_password("a long password"))
 
@@ -77,6 +80,20 @@ async def test_tries_are_counted_over_all_processes_and_restarts(tickdeck_db: st
         assert None not in [
             await house.sign_in("ada", "a long password", address="192.0.2.3", agent="") for _ in range(25)
         ]
+
+        # A right password costs as much as a wrong one, and a line of the audit log: not on and on, and not as many sessions.
+        monkeypatch.setattr(access, "SIGN_INS", (4, 60.0))
+        monkeypatch.setattr(access, "MOST_SESSIONS", 3)
+        house = Access(pool, UserSettings())
+        kept = [
+            await house.sign_in("ada", "a long password", address="192.0.2.4", agent="") for _ in range(4)
+        ]
+        with pytest.raises(TooOftenError):
+            await house.sign_in("ADA", "a long password", address="192.0.2.4", agent="")
+        assert await house.sign_in("ada", "a long password", address="192.0.2.5", agent="")
+        assert len(await users.list_sessions(pool, "ada", idle_s=60)) == 3
+        assert await users.find_session(pool, token_hash(kept[0] or ""), idle_s=60) is None
+        assert await users.find_session(pool, token_hash(kept[3] or ""), idle_s=60) is not None
 
         at_once = [users.Tries(bytes([n]) * 32, burst=5, period_s=60.0) for n in (1, 2)]
         waits = await asyncio.gather(
