@@ -58,7 +58,11 @@ def ingest(
 @app.command()
 def push(
     as_json: bool = AS_JSON,
-    viewers: str = typer.Option("1,20,100,300,1000", "--viewers", help="Numbers of viewers, with commas."),
+    viewers: str = typer.Option(
+        "",
+        "--viewers",
+        help="Numbers of viewers, with commas.  [default: 1,20,100,300,1000; with --door: 300]",
+    ),
     seconds: float = typer.Option(2.0, "--seconds", min=1, help="How long each load lasts."),
     rounds: int = typer.Option(2, "--rounds", min=1, help="Rounds of each case."),
     browser: bool = typer.Option(True, help="Until the painted cell in Chromium, too."),
@@ -68,7 +72,8 @@ def push(
 ) -> None:
     """Milliseconds from an INSERT to the frame at N viewers, and what they cost, against Dash's own ways."""
     try:
-        counts = sorted({int(count) for count in viewers.split(",")})
+        wanted = viewers or ("300" if door else "1,20,100,300,1000")
+        counts = sorted({int(count) for count in wanted.split(",")})
     except ValueError as exc:
         raise typer.BadParameter(f"{viewers!r} is no list of whole numbers", param_hint="--viewers") from exc
     if not 1 <= counts[0] <= counts[-1] <= 5000:

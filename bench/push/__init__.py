@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from bench.browser.painted import painted
 from bench.machine import machine
 from bench.push.ticks import Ticks
+from bench.push.viewers import READY_S
 from bench.report import Row, report
 from bench.scratch import scratch_database
 
@@ -116,8 +117,8 @@ def measure(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101
         assert process.stdout is not None  # noqa: S101
-        if process.stdout.readline() != b"ready\n":
-            raise RuntimeError(f"the viewers of {way.name} did not get ready")
+        if process.stdout.readline() != b"ready\n":  # they give up by themselves
+            raise RuntimeError(f"the viewers of {way.name} did not get ready within {READY_S:.0f} s")
         used, began = cpu_s(pid), time.monotonic()
         ticks.write(*load)
         took = time.monotonic() - began

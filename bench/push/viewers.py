@@ -27,6 +27,7 @@ TickCounts: TypeAlias = dict[str, int]
 """How many ticks of each symbol a viewer shows."""
 NewTicks: TypeAlias = list[tuple[str, int, int]]
 """(symbol, number of the first, of the last) of the ticks that a message shows and the one before did not."""
+READY_S: Final = 60.0
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -234,7 +235,11 @@ class Bench:
             connections += await asyncio.gather(
                 *(loop.create_connection(lambda: kind(self), "127.0.0.1", self.port) for _ in group)
             )
-        await self._all_began
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._all_began
+        except TimeoutError:
+            sys.exit(f"{self._waiting} of {self.count} viewers have no first frame after {READY_S:.0f} s")
         print("ready", flush=True)
         self.bytes = self.messages = 0
         end = loop.create_future()
