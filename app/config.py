@@ -196,6 +196,10 @@ class LimitSettings(Environment):
     """How often a minute one user's connections may change what they watch."""
     subscriptions_per_address: int = Field(default=6_000, ge=1)
     """The same of all users at one address."""
+    changes_each: int = Field(default=1_200, ge=1)
+    """How often a minute one user may change what is kept over the REST interface: drawings, rules, links, ticks."""
+    changes_per_address: int = Field(default=12_000, ge=1)
+    """The same of all users at one address."""
     answer_rows: int = Field(default=20_000, ge=1, le=20_000)
     """Ticks or candles in one answer of the REST interface."""
     message_bytes: int = Field(default=65_536, ge=1_024)

@@ -55,7 +55,7 @@ async def save_drawing(pool: Pool, symbol: str, owner: int | None, drawing: Draw
         )
 
 
-async def delete_drawing(pool: Pool, owner: int | None, number: UUID) -> None:
-    """Forget a drawing of this user's; one that is not there is none any more either."""
+async def delete_drawing(pool: Pool, symbol: str, owner: int | None, number: UUID) -> None:
+    """Forget a drawing of this user's on the symbol; one that is not there is none any more either."""
     with translate("cannot delete the drawing"):
-        await pool.execute(statement("drawings/delete"), number, owner)
+        await pool.execute(statement("drawings/delete"), number, owner, symbol)

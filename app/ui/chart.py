@@ -48,6 +48,9 @@ SHARES: Final = (
     ("png", "Picture (PNG)"),
     ("svg", "Drawing (SVG)"),
     ("csv", "Candles in view (CSV)"),
+    ("view", "Link to my drawings, to look"),
+    ("edit", "Link to my drawings, to draw too"),
+    ("end", "End the links to my drawings"),
 )
 
 
@@ -125,6 +128,7 @@ def bar() -> html.Div:
                 ],
                 id="chart-tools",
             ),
+            html.Button("", id="drawings-of", type="button", className="drawings-of", hidden=True),
             html.Div(
                 [
                     html.Button(name, type="button", title=f"Show {name}", **attributes(data_range=name))

@@ -46,6 +46,8 @@ class Limits:
         self._polls = tuple(Throttle(2 * most, 1 / most) for most in polls)
         asked = (settings.subscriptions_each, settings.subscriptions_per_address)
         self._subscriptions = tuple(Throttle(most, 60 / most) for most in asked)
+        changed = (settings.changes_each, settings.changes_per_address)
+        self._changes = tuple(Throttle(most, 60 / most) for most in changed)
 
     @contextmanager
     def connection(self, identity: Identity, address: str | None) -> Iterator[None]:
@@ -68,6 +70,10 @@ class Limits:
     def subscription(self, identity: Identity, address: str | None) -> None:
         """Watch something else."""
         self._taken(self._subscriptions, identity, address, "changed what is watched")
+
+    def change(self, identity: Identity, address: str | None) -> None:
+        """Change something that is kept: drawings, rules, links, ticks."""
+        self._taken(self._changes, identity, address, "changed something")
 
     @contextmanager
     def _held(

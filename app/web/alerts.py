@@ -15,9 +15,8 @@ from tickdeck.app.push.protocol import alert_values
 from tickdeck.app.replay.trial import Wanted, newest_day, run_trial
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.web.gate import IDENTITY
-from tickdeck.app.web.proxies import address_of
 from tickdeck.app.web.schemas import REFUSALS, Text
-from tickdeck.db import alerts, users
+from tickdeck.db import alerts
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.moments import iso, parse_moment
 from tickdeck.db.market.types import Interval, Repeat
@@ -162,20 +161,12 @@ def router(pool: Pool, reader: Pool, settings: AlertSettings) -> APIRouter:
             raise MarketDataError(refusal)
         rule = alerts.AlertRule(number, who.user_id, **{**shape.model_dump(), "condition": str(condition)})
         await alerts.save_rule(pool, rule)
-        await users.audit(
-            pool, "alert_saved", actor=who.name, address=address_of(request.scope), subject=str(number),
-            symbol=shape.symbol, condition=str(condition), webhook=shape.webhook, email=shape.email,
-        )  # fmt: skip
         return Response(status_code=204)
 
     @routes.delete("/api/alerts/{number}", status_code=204)
     async def forget(request: Request, number: UUID) -> Response:
         """Delete a rule of yours; what it fired stays in the log."""
-        who = _who(request)
-        if await alerts.delete_rule(pool, who.user_id, number):
-            await users.audit(
-                pool, "alert_removed", actor=who.name, address=address_of(request.scope), subject=str(number)
-            )
+        await alerts.delete_rule(pool, _who(request).user_id, number)
         return Response(status_code=204)
 
     return routes

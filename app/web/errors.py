@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickdeck.app.push.protocol import ProtocolError
 from tickdeck.app.replay.clock import ReplayError
+from tickdeck.app.users.identity import ForbiddenError
 from tickdeck.app.web.proxies import prefix_of
 from tickdeck.db.errors import DatabaseError, MarketDataError, TickdeckError, UnknownSymbolError, printable
 
@@ -23,6 +24,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     MarketDataError: 422,
     ReplayError: 422,
     ProtocolError: 422,
+    ForbiddenError: 403,
     UnknownSymbolError: 404,
     DatabaseError: 503,
     TickdeckError: 500,

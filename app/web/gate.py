@@ -76,7 +76,7 @@ RULES: Final = (
     Rule(r"/logout", "viewer"),
     Rule(r"/metrics", "admin", "metrics"),
     Rule(r"/ws", "viewer", "read"),
-    Rule(r"/api/drawings/.*", "analyst"),  # to store and delete; programs only read
+    Rule(r"/api/drawings/.*|/api/shares(/.*)?", "analyst"),  # to store and delete; programs only read
     Rule(r"/api/alerts/log", "viewer", "read"),
     Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),
@@ -216,6 +216,8 @@ class Gate:
                 if scope["path"] == POLLING:
                     self._limits.poll(identity, address_of(scope))
                 if scope["path"].startswith("/api/"):
+                    if scope["method"] not in SAFE_METHODS:
+                        self._limits.change(identity, address_of(scope))
                     held.enter_context(self._limits.request(identity, address_of(scope)))
                 await self._app(scope, receive, send)
         except LimitError as exc:

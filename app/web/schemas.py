@@ -212,6 +212,7 @@ class ErrorShape(BaseModel):
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    403: {"model": ErrorShape, "description": "You may not"},
     404: {"model": ErrorShape, "description": "The symbol is unknown"},
     422: {"model": ErrorShape, "description": "A parameter cannot be used; the detail names it"},
     503: {"model": ErrorShape, "description": "The database cannot be reached"},

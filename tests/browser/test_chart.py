@@ -363,7 +363,14 @@ def sketch(page: Page, tool: str, *places: tuple[float, float]) -> None:
         page.mouse.click(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
 
 
-def test_drawings_are_kept_moved_undone_and_on_every_interval(chart: Watched, day: Dashboard) -> None:
+SHARE: Final = """async () => (await (await fetch('api/shares', {
+    method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify({symbol: 'SPY', role: 'view'}),
+})).json()).shared"""
+
+
+def test_drawings_are_kept_moved_undone_shared_and_on_every_interval(
+    chart: Watched, day: Dashboard, console: Console
+) -> None:
     page = chart.page
     drawn = page.locator(".drawing")
     stored = "fetch('api/drawings?symbol=SPY').then((answer) => answer.json())"
@@ -408,6 +415,22 @@ def test_drawings_are_kept_moved_undone_and_on_every_interval(chart: Watched, da
     page.click('[data-draw="hide"]')
     expect(drawn).to_have_count(3)
     page.keyboard.press("Escape")
+
+    chart.open(f"{day.url}/?symbol=SPY&interval=1m&drawings={page.evaluate(SHARE)}")
+    whose = page.locator("#drawings-of")
+    expect(whose).to_have_text("owner: SPY ✕")
+    expect(drawn).to_have_count(3)
+    page.click("#chart-tools summary")
+    page.click('[data-tool="trend"]')
+    expect(page.locator("#notice")).to_contain_text("owner has shared these drawings to be looked at")
+    expect(page.locator("#chart-draw")).to_be_hidden()
+    console.allow(r"403 \(Forbidden\)")
+    page.click("#chart-share summary")
+    page.click('[data-share="end"]')
+    expect(whose).to_be_hidden()
+    expect(page.locator("#notice")).to_contain_text("leads nowhere")
+    expect(drawn).to_have_count(3)
+
     for kind in ("horizontal", "trend", "fibonacci"):
         page.locator(f".drawing.{kind} line.grip").first.dispatch_event(
             "pointerdown", {"button": 0, "pointerId": 1, "bubbles": True}

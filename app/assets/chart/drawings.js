@@ -1,10 +1,11 @@
-// Drawings on the chart: made, moved and undone here, kept on the server, each user's own, for each symbol.  Their points
-// are times and prices, so every interval and kind shows them in the same place.  They are drawn over the plot by the
-// axes' own scales, as Plotly would draw all candles anew for each step of a drag.
+// Drawings on the chart: made, moved and undone here, kept on the server, each user's own (sharing.js: and others', by a
+// link), for each symbol.  Their points are times and prices, so every interval and kind shows them in the same place.  They
+// are drawn over the plot by the axes' own scales, as Plotly would draw all candles anew for each step of a drag.
 
 import { closest, element, set, shape, write } from "../lib/dom.js";
 import { amount, change, percent } from "../lib/format.js";
 import { intervalMs } from "../lib/selection.js";
+import { Sharing } from "./sharing.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {{t: number, p: number}} Place ms, price */
@@ -45,9 +46,15 @@ export class Drawings {
     set(this.group, { "clip-path": "url(#drawings-clip)" });
     /** What was measured last, until the next click. @type {?Drawing} */
     this.measured = null;
+    /** Is one being dragged, and how many are on their way to the server? */
+    this.dragging = false;
+    this.storing = 0;
+    /** The link whose drawings these are; empty: one's own. */
+    this.whose = "";
     /** Points of what is being made that stand. */
     this.placed = 0;
     this.drawn = "";
+    this.sharing = new Sharing(() => void this.readAgain(), say);
     chart.drawings = this;
     this.hear();
   }
@@ -74,7 +81,7 @@ export class Drawings {
     this.group.addEventListener("dblclick", (event) => {
       event.stopPropagation();
       const drawing = this.all.get(this.selected);
-      if (drawing?.kind === "text") this.write(drawing);
+      if (drawing?.kind === "text" && this.mayChange()) this.write(drawing);
     });
     document.addEventListener("pointerdown", (event) => {
       if (!closest(event, ".drawings, #chart-tools")) this.select("");
@@ -106,6 +113,7 @@ export class Drawings {
   /** A button. @param {string} what */
   press(what) {
     const drawing = this.all.get(this.selected);
+    if (!this.mayChange()) return;
     if (what === "undo" || what === "redo") this.step(what);
     else if (what === "delete" && drawing && !drawing.locked) this.change(drawing, null);
     else if (what === "lock" && drawing) this.change(drawing, { ...drawing, locked: !drawing.locked });
@@ -118,6 +126,7 @@ export class Drawings {
 
   /** Hold a tool, or put it down. @param {Tool | ""} tool */
   hold(tool) {
+    if (tool && tool !== "measure" && !this.mayChange()) return;
     this.tool = tool;
     this.making = null;
     this.placed = 0;
@@ -153,8 +162,7 @@ export class Drawings {
     this.hold("");
     if (!symbol) return;
     try {
-      const answer = await fetch(`api/drawings?${new URLSearchParams({ symbol })}`);
-      const found = answer.ok ? await answer.json() : [];
+      const found = (await this.sharing.read(symbol)) ?? [];
       if (symbol !== this.symbol) return;
       for (const one of found) if (!this.all.has(one.id)) this.all.set(one.id, one);
     } catch {
@@ -162,6 +170,27 @@ export class Drawings {
     }
     this.mark();
     this.refresh();
+  }
+
+  /** Others have drawn, or others' drawings are shown now; not in the middle of a drag. */
+  async readAgain() {
+    const { symbol, sharing, whose } = this;
+    if (this.making || this.dragging || this.storing) return;
+    const found = await sharing.read(symbol).catch(() => null);
+    if (!found || symbol !== this.symbol || this.storing) return;
+    this.all = new Map(found.map((one) => [one.id, one]));
+    this.whose = sharing.of(symbol) ? sharing.link : "";
+    if (this.whose !== whose) [this.done, this.undone] = [[], []];
+    if (!this.all.has(this.selected)) this.selected = "";
+    this.mark();
+    this.refresh();
+  }
+
+  /** Is what is drawn here one's own, or shared to be changed?  Says so where not. */
+  mayChange() {
+    const may = this.sharing.mayChange(this.symbol);
+    if (!may) this.say(`${this.sharing.place.owner} has shared these drawings to be looked at`);
+    return may;
   }
 
   // -- changes ------------------------------------------------------------------------------------------------
@@ -196,12 +225,12 @@ export class Drawings {
 
   /** @param {?Drawing} before @param {?Drawing} after */
   async store(before, after) {
-    const symbol = encodeURIComponent(this.symbol);
-    const address = `api/drawings/${(after ?? before).id}`;
-    const { id: _, ...body } = after ?? before;
+    const { id, ...body } = after ?? before;
+    const address = `api/drawings/${id}?${this.sharing.query(this.symbol)}`;
+    this.storing += 1;
     try {
       const answer = after
-        ? await fetch(`${address}?symbol=${symbol}`, {
+        ? await fetch(address, {
             method: "PUT",
             headers: { "content-type": "application/json" },
             body: JSON.stringify(body),
@@ -212,6 +241,8 @@ export class Drawings {
       this.say(`The drawing is not kept: ${why}`);
     } catch {
       this.say("The drawing is not kept: the server is away");
+    } finally {
+      this.storing -= 1;
     }
   }
 
@@ -324,7 +355,7 @@ export class Drawings {
     event.preventDefault();
     event.stopPropagation();
     this.select(drawing.id);
-    if (drawing.locked) return;
+    if (drawing.locked || !this.mayChange()) return;
     const handle = part.dataset.handle === undefined ? null : Number(part.dataset.handle);
     const start = this.at(event);
     const pixels = drawing.points.map((point) => this.pixel(point));
@@ -342,7 +373,9 @@ export class Drawings {
       this.all.set(drawing.id, moved);
       this.refresh();
     };
+    this.dragging = true;
     const end = () => {
+      this.dragging = false;
       removeEventListener("pointermove", move);
       removeEventListener("pointerup", end);
       removeEventListener("pointercancel", end);

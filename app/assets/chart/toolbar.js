@@ -162,23 +162,35 @@ export class Toolbar {
   async share(what) {
     const { chart } = this;
     this.menu.open = false;
+    const { sharing } = chart.drawings;
+    if (what === "end") return void sharing.end(chart.symbol);
+    if (what === "view" || what === "edit") {
+      const link = await sharing.share(chart.symbol, what);
+      if (link) await this.copy(link, "The link to your drawings is copied");
+      return undefined;
+    }
     const { pictureOf, rowsOf, save } = await import("./export.js"); // few views are ever saved
     const name = `${chart.symbol}-${chart.interval}`.replace(/[^\w.-]+/g, "_");
     if (what === "link") {
-      const link = this.link();
-      try {
-        await navigator.clipboard.writeText(link);
-        this.say("The link to this view is copied");
-        setTimeout(() => this.say(""), 2_000);
-      } catch {
-        this.say(link); // not on a page without TLS: there it can be copied by hand
-      }
+      await this.copy(this.link(), "The link to this view is copied");
     } else if (what === "png" || what === "svg") {
       save(`${name}.${what}`, await pictureOf(chart, what));
     } else {
       const rows = await rowsOf(chart, what);
       if (rows) save(`${name}.${what}`, rows);
       else this.say("The candles could not be read");
+    }
+    return undefined;
+  }
+
+  /** @param {string} link @param {string} told */
+  async copy(link, told) {
+    try {
+      await navigator.clipboard.writeText(link);
+      this.say(told);
+      setTimeout(() => this.say(""), 2_000);
+    } catch {
+      this.say(link); // not on a page without TLS: there it can be copied by hand
     }
   }
 

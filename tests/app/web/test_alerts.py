@@ -74,10 +74,8 @@ def test_a_rule_is_stored_changed_and_deleted(desk: Desk) -> None:
     assert delete(desk, "analyst", number) == 204
     assert mine(desk, "analyst") == []
     with psycopg.connect(desk.server.database) as connection:
-        events = connection.execute(
-            "select event, actor from audit_log where subject = %s order by id", [number]
-        )
-        assert events.fetchall() == [("alert_saved", "analyst")] * 2 + [("alert_removed", "analyst")]
+        noted = connection.execute("select event from audit_log where actor = 'analyst'").fetchall()
+        assert noted == [], "what somebody does with his own cannot fill the log of what matters"
 
 
 def test_who_may_make_alerts(desk: Desk) -> None:

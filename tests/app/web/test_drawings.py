@@ -11,7 +11,9 @@ import pytest
 import requests
 
 from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for, with_settings
+from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.db import users
+from tickdeck.db.session import Pool
 from tickdeck.testing.dashboard import serving
 from tickdeck.testing.databases import Databases
 
@@ -30,20 +32,25 @@ def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
         yield made
 
 
-def put(desk: Desk, who: str, number: str, body: dict[str, Any], symbol: str = "SPY") -> requests.Response:
+def put(
+    desk: Desk, who: str, number: str, body: dict[str, Any], symbol: str = "SPY", **more: str
+) -> requests.Response:
     return requests.put(
         f"{desk.server.url}/api/drawings/{number}",
-        params={"symbol": symbol},
+        params={"symbol": symbol} | more,
         json=body,
         headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
         timeout=PATIENCE_S,
     )
 
 
-def delete(desk: Desk, who: str, number: str) -> int:
+def delete(desk: Desk, who: str, number: str, **more: str) -> int:
     headers = desk.headers(who) | {"sec-fetch-site": "same-origin"}
     return requests.delete(
-        f"{desk.server.url}/api/drawings/{number}", headers=headers, timeout=PATIENCE_S
+        f"{desk.server.url}/api/drawings/{number}",
+        params={"symbol": "SPY"} | more,
+        headers=headers,
+        timeout=PATIENCE_S,
     ).status_code
 
 
@@ -92,6 +99,96 @@ def test_who_may_draw(desk: Desk) -> None:
     )
     assert elsewhere.status_code == 403
     assert delete(desk, "analyst", number) == 204
+
+
+def share(desk: Desk, who: str, role: str, symbol: str = "SPY") -> requests.Response:
+    return requests.post(
+        f"{desk.server.url}/api/shares",
+        json={"symbol": symbol, "role": role},
+        headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
+        timeout=PATIENCE_S,
+    )
+
+
+def end_share(desk: Desk, who: str, number: str) -> int:
+    headers = desk.headers(who) | {"sec-fetch-site": "same-origin"}
+    address = f"{desk.server.url}/api/shares/{number}"
+    return requests.delete(address, headers=headers, timeout=PATIENCE_S).status_code
+
+
+def test_what_a_link_to_drawings_is_good_for(desk: Desk) -> None:
+    """Who may look and who may change by a link of the admin's, each written down; nobody is led further than it says."""
+    own, other = str(uuid4()), str(uuid4())
+    assert put(desk, "admin", own, LINE).status_code == 204
+    assert put(desk, "admin", other, LINE, "IBM").status_code == 204
+    links = {role: share(desk, "admin", role).json() for role in ("view", "edit")}
+    listed = desk.get("/api/shares", "admin").json()
+    assert [(each["id"], each["symbol"], each["role"]) for each in listed] == [
+        (links[role]["id"], "SPY", role) for role in ("edit", "view")
+    ]
+    assert desk.get("/api/shares", "analyst").json() == []
+    with psycopg.connect(desk.server.database) as connection:
+        stored = str(connection.execute("select to_jsonb(s)::text from shares s").fetchall())
+    assert not any(link["shared"] in stored for link in links.values())
+
+    look = {
+        "nobody": 401,
+        "viewer": 200,
+        "analyst": 200,
+        "admin": 200,
+        "read token": 200,
+        "metrics token": 403,
+    }
+    change = {
+        "view": {"nobody": 401, "viewer": 403, "analyst": 403, "admin": 403, "read token": 403},
+        "edit": {"nobody": 401, "viewer": 403, "analyst": 204, "admin": 204, "read token": 403},
+    }
+    for role, link in links.items():
+        shared = link["shared"]
+        found = {who: desk.get(f"/api/shared?shared={shared}", who) for who in look}
+        assert {who: answer.status_code for who, answer in found.items()} == look
+        told = found["analyst"].json()
+        assert (told["owner"], told["symbol"], told["may_change"]) == ("admin", "SPY", role == "edit")
+        assert [each["id"] for each in told["drawings"]] == [own]
+        assert found["viewer"].json()["may_change"] is found["read token"].json()["may_change"] is False
+        changed = {who: put(desk, who, own, LINE, shared=shared).status_code for who in change[role]}
+        assert changed == change[role]
+        assert put(desk, "analyst", other, LINE, "IBM", shared=shared).status_code == 403, "another symbol"
+        assert delete(desk, "analyst", other, symbol="IBM", shared=shared) == 403
+    assert put(desk, "analyst", own, LINE).status_code == 422, "without the link it is not his"
+    drawn = str(uuid4())
+    assert put(desk, "analyst", drawn, LINE, shared=links["edit"]["shared"]).status_code == 204
+    assert {each["id"] for each in mine(desk, "admin")} == {own, drawn}, "it is the owner's"
+    assert mine(desk, "analyst") == []
+    assert delete(desk, "analyst", drawn, shared=links["edit"]["shared"]) == 204
+
+    assert end_share(desk, "analyst", links["edit"]["id"]) == 204  # nothing of his
+    assert desk.get(f"/api/shared?shared={links['edit']['shared']}", "analyst").status_code == 200
+    for link in links.values():
+        assert end_share(desk, "admin", link["id"]) == 204
+        gone = desk.get(f"/api/shared?shared={link['shared']}", "analyst")
+        assert (gone.status_code, "leads nowhere" in gone.json()["detail"]) == (403, True)
+        assert put(desk, "analyst", own, LINE, shared=link["shared"]).status_code == 403
+    for number, symbol in ((own, "SPY"), (other, "IBM")):
+        assert delete(desk, "admin", number, symbol=symbol) == 204
+
+
+def test_a_link_ends_with_its_owner_s_right_to_draw(desk: Desk) -> None:
+    async def another(pool: Pool) -> str:
+        token = new_token()
+        number = await users.add_user(pool, "another", "analyst")
+        await users.open_session(pool, number, token_hash(token), address="test", agent="", lasts_s=3600)
+        return token
+
+    desk.sessions["another"] = desk.settings(another)
+    address = f"/api/shared?shared={share(desk, 'another', 'view').json()['shared']}"
+    assert desk.get(address, "viewer").status_code == 200
+    desk.settings(lambda pool: users.change_user(pool, "another", role="viewer"))
+    assert desk.get(address, "viewer").status_code == 403
+    desk.settings(lambda pool: users.change_user(pool, "another", role="admin"))
+    assert desk.get(address, "viewer").status_code == 200
+    desk.settings(lambda pool: users.change_user(pool, "another", disabled=True))
+    assert desk.get(address, "viewer").status_code == 403
 
 
 @pytest.mark.parametrize(

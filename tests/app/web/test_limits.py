@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx2
 import psycopg
@@ -30,6 +31,8 @@ LOW: Final = {
     "TICKDECK_CONNECTIONS_EACH": "2",
     "TICKDECK_CONNECTIONS_PER_ADDRESS": "3",
     "TICKDECK_SUBSCRIPTIONS_EACH": "6",
+    "TICKDECK_CHANGES_EACH": "2",
+    "TICKDECK_CHANGES_PER_ADDRESS": "3",
     "TICKDECK_ANSWER_ROWS": "10",
     "TICKDECK_MESSAGE_BYTES": "2048",
     "TICKDECK_BODY_BYTES": "4096",
@@ -105,6 +108,27 @@ def test_connections_of_a_user_and_of_an_address(desk: Desk) -> None:
         other.send('{"ping": 1}')
         assert "pong" in str(other.recv(PATIENCE_S))
         assert "your address has 3 connections" in refused(desk, "c", "10.1.0.1")
+
+
+def test_changes_of_a_user_and_of_an_address(desk: Desk) -> None:
+    def delete(who: str, address: str) -> requests.Response:
+        path = f"/api/alerts/{uuid4()}"
+        return requests.delete(
+            desk.url + path,
+            headers=desk.headers(who, address) | {"Sec-Fetch-Site": "same-origin"},
+            timeout=PATIENCE_S,
+        )
+
+    assert [delete("a", f"10.8.{n}.1").status_code for n in range(2)] == [204] * 2
+    refused = delete("a", "10.8.9.1")
+    assert (refused.status_code, "you have changed something too often" in refused.json()["detail"]) == (
+        429,
+        True,
+    )
+    assert int(refused.headers["retry-after"]) > 0
+    assert [delete(who, "10.8.20.1").status_code for who in "bbc"] == [204] * 3
+    assert delete("c", "10.8.20.1").status_code == 429
+    assert delete("d", "10.8.21.1").status_code == 204
 
 
 async def test_a_storm_gets_no_more_than_a_limit(desk: Desk) -> None:

@@ -1,0 +1,74 @@
+"""Whose drawings somebody sees and changes: his own, or those that a link leads to.  The one place that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+from tickdeck.app.users.access import new_token, token_hash
+from tickdeck.app.users.identity import ForbiddenError, Identity
+from tickdeck.db import shares
+from tickdeck.db.session import Pool
+
+NO_LINK: Final = "this link leads nowhere, or nowhere any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose drawings (`owner_id` None: the implicit owner's) they are, on which symbol, and whether they may be changed."""
+
+    owner_id: int | None
+    owner: str
+    symbol: str
+    may_change: bool
+
+
+class Sharing:
+    """Links to drawings; `pool` acts as `tickdeck_settings`.
+
+    A link is 256 random bits, given out once and stored as a hash.  It is good for whoever has come in and has it: `view` to
+    look, `edit` also to change, which needs the role for drawings of one's own too.  It ends when its owner ends it, is
+    disabled or may draw no more himself.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def place(self, identity: Identity, link: str) -> Place:
+        """Where a link leads; raise `ForbiddenError` where it leads nowhere."""
+        found = await shares.find_share(self._pool, token_hash(link))
+        if found is None:
+            raise ForbiddenError(NO_LINK)
+        may_change = (
+            found.role == "edit" and identity.may("analyst") and identity.scopes is None
+        )  # no program
+        return Place(found.owner_id, found.owner, found.symbol, may_change)
+
+    async def owner_to_change(self, identity: Identity, symbol: str, link: str | None) -> int | None:
+        """Whose drawings on `symbol` this one changes; raise `ForbiddenError` where he may not.
+
+        Without a `link` his own: the gate has seen to it that he may have some.
+        """
+        if link is None:
+            return identity.user_id
+        place = await self.place(identity, link)
+        if place.symbol != symbol:
+            raise ForbiddenError(NO_LINK)
+        if not place.may_change:
+            raise ForbiddenError("this link is for looking only")
+        return place.owner_id
+
+    async def share(self, identity: Identity, symbol: str, role: shares.ShareRole) -> tuple[UUID, str]:
+        """Make a link to what this one has drawn on a symbol: its number and, this once, its token."""
+        number, token = uuid4(), new_token()
+        await shares.add_share(self._pool, number, identity.user_id, token_hash(token), symbol, role)
+        return number, token
+
+    async def links(self, identity: Identity) -> list[shares.Share]:
+        """The links that this one has made, the newest first."""
+        return await shares.list_shares(self._pool, identity.user_id)
+
+    async def end(self, identity: Identity, number: UUID) -> None:
+        """End a link of his; one that is not there is none any more either."""
+        await shares.end_share(self._pool, identity.user_id, number)
