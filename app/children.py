@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -29,6 +30,10 @@ STARTS_WITHIN_S: Final = 300.0
 RUNS_AFTER_S: Final = 2.0
 """One that was started again and lives for so long is said to run again."""
 STOP_TIMEOUT_S: Final = 8.0
+STANDBY_AFTER_S: Final = 5.0
+"""One that has lived for so long gets another beside it that waits to take its place."""
+STANDBY: Final = "--standby"
+"""Before the arguments of one that waits; app.cli.child knows it."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +45,8 @@ class Program:
     `done`: exit codes by which it has done what it was to do, and is not run again.  `fatal`: those by which it refuses to
     start at all (it has said why), so that nothing else is of use.  `environment` is that of this process but for
     these variables (None: without it), `restarts_in` one that tells it how often it was started again.  `quiet`: what it
-    says on standard output is for nobody.  `descriptors` are inherited.
+    says on standard output is for nobody.  `descriptors` are inherited.  `standby`: a second process waits beside it, with
+    all that it needs in memory, and takes its place at once where it dies; to load that takes seconds.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Program:
     quiet: bool = False
     restarts_in: str | None = None
     descriptors: tuple[int, ...] = ()
+    standby: bool = False
 
 
 class Children:
@@ -58,11 +65,12 @@ class Children:
 
     One that dies, or is stopped and does not go on, is said in the log with the cause and started again, at once at first
     and with pauses that double up to half a minute where that goes on.  All end with the block, and also where this
-    process is killed.
+    process is killed, those that only stand by too.
     """
 
     def __init__(self) -> None:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._standbys: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -92,14 +100,15 @@ class Children:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)
-        living = [asyncio.ensure_future(each.wait()) for each in self._processes.values()]
+        everybody = (*self._processes.values(), *self._standbys.values())
+        living = [asyncio.ensure_future(each.wait()) for each in everybody]
         if living:
             await asyncio.wait(living, timeout=STOP_TIMEOUT_S)
             self._signal(signal.SIGKILL)
             await asyncio.wait(living)
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in self._processes.values():
+        for process in (*self._processes.values(), *self._standbys.values()):
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(number)
@@ -110,9 +119,13 @@ class Children:
         restarts = 0
         while True:
             began = clock()
-            process = await _spawn(program, restarts)
+            process = await self._taking_over(program, restarts) or await _spawn(program, restarts)
             self._processes[program.name] = process
-            stopped = await _end_of(process, program.name if restarts else None)
+            standing_by = asyncio.create_task(self._stand_by(program))
+            try:
+                stopped = await _end_of(process, program.name if restarts else None)
+            finally:
+                standing_by.cancel()
             code = process.returncode
             if not stopped and code in program.done:
                 log.info("program_ended", program=program.name)
@@ -133,14 +146,38 @@ class Children:
             await asyncio.sleep(pause_s)
             restarts += 1
 
+    async def _stand_by(self, program: Program) -> None:
+        """Have a process wait beside the program, once that has got over its start."""
+        await asyncio.sleep(STANDBY_AFTER_S)
+        waiting = self._standbys.get(program.name)
+        if program.standby and (waiting is None or waiting.returncode is not None):
+            self._standbys[program.name] = await _spawn(program, 0, standby=True)
 
-async def _spawn(program: Program, restarts: int) -> asyncio.subprocess.Process:
-    told = {} if program.restarts_in is None else {program.restarts_in: str(restarts)}
-    environment = {**os.environ, **program.environment, **told}
+    async def _taking_over(self, program: Program, restarts: int) -> asyncio.subprocess.Process | None:
+        """The process that waited, told to begin; None where there is none that can."""
+        waiting = self._standbys.pop(program.name, None)
+        if waiting is None or waiting.returncode is not None or waiting.stdin is None:
+            return None
+        try:
+            waiting.stdin.write(json.dumps(_told(program, restarts)).encode() + b"\n")
+            await waiting.stdin.drain()
+            waiting.stdin.close()
+        except ConnectionError:  # it died just now
+            return None
+        return waiting
+
+
+def _told(program: Program, restarts: int) -> dict[str, str]:
+    return {} if program.restarts_in is None else {program.restarts_in: str(restarts)}
+
+
+async def _spawn(program: Program, restarts: int, *, standby: bool = False) -> asyncio.subprocess.Process:
+    environment = {**os.environ, **program.environment, **_told(program, restarts)}
     return await asyncio.create_subprocess_exec(
         # -P: what lies in the current folder, somebody's own queue.py say, is not imported.
-        sys.executable, "-P", "-m", "tickdeck.app.cli.child", *program.arguments,
-        env={name: value for name, value in environment.items() if value is not None}, stdin=asyncio.subprocess.DEVNULL,
+        sys.executable, "-P", "-m", "tickdeck.app.cli.child", *([STANDBY] if standby else []), *program.arguments,
+        env={name: value for name, value in environment.items() if value is not None},
+        stdin=asyncio.subprocess.PIPE if standby else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL if program.quiet else None,
         pass_fds=program.descriptors,
         process_group=0,  # a Ctrl-C is for us: who gets it from the terminal and from us would take it for two

@@ -137,6 +137,7 @@ def _program(feed: FeedCommand) -> Program:
         fatal=frozenset({FEED_RUNS}),
         quiet=True,
         restarts_in=RESTARTS,
+        standby=True,
     )
 
 
@@ -162,8 +163,9 @@ def _run(port: int | None, host: str | None, feeds: Sequence[Program]) -> None:
         listening = ["--listening", str(sock.fileno()), "--named", describe(settings.database, url)]
         given = [] if host is None else ["--host", host]
         page = Program(
-            "dashboard", ["serve", *given, *listening], fatal=frozenset({1, 2}), descriptors=(sock.fileno(),)
-        )
+            "dashboard", ["serve", *given, *listening], fatal=frozenset({1, 2}), descriptors=(sock.fileno(),),
+            standby=True,
+        )  # fmt: skip
         code = asyncio.run(_keep([replace(each, environment=where) for each in (page, *feeds)]))
     if code:
         raise typer.Exit(code)

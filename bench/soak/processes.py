@@ -24,7 +24,14 @@ LIVE_WITHIN_S: Final = 180.0
 END_WITHIN_S: Final = 20.0
 GROWTH_MB: Final = 60.0
 GROWTH_FILES: Final = 20
-TARGETS: Final = ("feed", "dashboard", "postmaster", "backend")
+TARGETS: Final = ("feed", "dashboard", "postmaster", "backend", "checkpointer", "standby")
+"""Each process that `run` has, and of the server's own one that takes all backends with it."""
+OF_THE_SERVER: Final = {
+    "postmaster": "",
+    "backend": "postgres: tickdeck",
+    "checkpointer": "postgres: checkpointer",
+}
+"""Processes of PostgreSQL, by a part of their command lines."""
 
 
 @dataclass(slots=True)
@@ -43,17 +50,22 @@ class Running:
         """The process that plays this part now."""
         if target == "run":
             return self.process.pid
-        if target == "postmaster":
-            with suppress(OSError, ValueError, IndexError):
-                pid = int((self.server.data_dir / "postgresql-17" / "postmaster.pid").read_text().split()[0])
-                return pid if Path(f"/proc/{pid}").exists() else None
+        if target in OF_THE_SERVER:
+            return self._of_the_server(target)
+        words = {"feed": "feed csv", "dashboard": "serve", "standby": ""}[target]
+        found = _children(self.process.pid, waiting=target == "standby")
+        return next((pid for pid, line in found if words in line), None)
+
+    def _of_the_server(self, target: str) -> int | None:
+        try:
+            said = (self.server.data_dir / "postgresql-17" / "postmaster.pid").read_text()
+            postmaster = int(said.split()[0])
+        except (OSError, ValueError, IndexError):
             return None
-        if target == "backend":
-            parent, words = self.pid_of("postmaster"), "tickdeck"
-            found = [pid for pid, line in _children(parent) if "postgres: tickdeck" in line] if parent else []
-            return random.choice(found) if found else None
-        words = {"feed": "feed csv", "dashboard": "serve"}[target]
-        return next((pid for pid, line in _children(self.process.pid) if words in line), None)
+        if target == "postmaster":
+            return postmaster if Path(f"/proc/{postmaster}").exists() else None
+        found = [pid for pid, line in _children(postmaster) if OF_THE_SERVER[target] in line]
+        return random.choice(found) if found else None
 
     def end(self) -> int:
         """Its exit code after SIGTERM."""
@@ -172,9 +184,14 @@ def _middle(values: list[float] | list[int], half: int) -> float:
     return float(statistics.median(values[cut:] if half or not cut else values[:cut]))
 
 
-def _children(parent: int) -> Iterator[tuple[int, str]]:
+def _children(parent: int, *, waiting: bool = False) -> Iterator[tuple[int, str]]:
+    """The processes of `parent` with their command lines; those that wait to take another's place, or all others."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError, ValueError, IndexError):
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                waits = (entry / "comm").read_text().strip() == "td-standby"
+                if (
+                    waits == waiting
+                    and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+                ):
                     yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()

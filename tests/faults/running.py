@@ -62,16 +62,19 @@ class Running:
         self.page = found[1]
         return self
 
-    def child(self, words: str) -> int | None:
-        """The process that it has with these words on its command line; None where there is none."""
+    def child(self, words: str, *, waits: bool = False) -> int | None:
+        """The process that it has with these words on its command line, or the one that `waits` to take its place; None where
+        there is none.
+        """
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                    waiting = (entry / "comm").read_text().strip() == "td-standby"
                 except (OSError, ValueError, IndexError):
                     continue
-                if parent == self.pid and words in line:
+                if parent == self.pid and words in line and waiting == waits:
                     return int(entry.name)
         return None
 

@@ -45,6 +45,24 @@ def _read_all(viewer: ClientConnection) -> None:
         viewer.recv(10)
 
 
+@pytest.mark.fault(
+    "SIGTERM at 2,000 ticks a second",
+    "all is stored and closed; viewers are told (close code 1012, `the server stops`)",
+    within="10 s",
+)
+@pytest.mark.fault("kill -9 of the page's process", "viewers connect anew and get a snapshot", soak=True)
+@pytest.mark.fault(
+    "a process under `tickdeck run` is stopped (SIGSTOP)",
+    "it is taken for dead after 2 s and started again",
+    within="started within 5 s",
+    soak=True,
+)
+@pytest.mark.fault(
+    "kill -9 of a feed under `tickdeck run`",
+    "it is started again and goes on behind what is stored",
+    within="started within 3 s",
+    soak=True,
+)
 def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tmp_path: Path) -> None:
     walk = ("--symbols", "20", "--rate", "2000")
     with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db) as run:
@@ -65,7 +83,21 @@ def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tm
         assert "killed by SIGKILL" in run.said
         assert "it was stopped and did not go on" in run.said
 
-        feed, page = run.child("feed walk"), run.child("serve")
+        # Those that wait beside them take their places, at once.
+        for words in ("feed walk", "serve"):
+            wait_for(lambda words=words: run.child(words, waits=True))  # type: ignore[misc]
+            waiting, living = run.child(words, waits=True), run.child(words)
+            assert living
+            os.kill(living, signal.SIGKILL)
+            wait_for(lambda words=words, waiting=waiting: run.child(words) == waiting)  # type: ignore[misc]
+        wait_for(lambda: run.health()[0] == 200)
+        before = ticks(tickdeck_db)
+        wait_for(lambda: ticks(tickdeck_db) > before)
+
+        # At the end nothing is left, what waits neither.
+        for words in ("feed walk", "serve"):
+            wait_for(lambda words=words: run.child(words, waits=True))  # type: ignore[misc]
+        left = [run.child(words, waits=waits) for words in ("feed walk", "serve") for waits in (False, True)]
         with viewing(run.page) as viewer:
             watch = Stopwatch()
             assert run.stop() == 0
@@ -75,11 +107,12 @@ def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tm
             told = closed.value.rcvd
             assert told is not None
             assert (told.code, told.reason) == (1012, "the server stops")
-        assert not any(Path(f"/proc/{pid}").exists() for pid in (feed, page))
+        assert not any(Path(f"/proc/{pid}").exists() for pid in left)
         assert "Traceback" not in run.said
         assert "never retrieved" not in run.said
 
 
+@pytest.mark.fault("a page that may not start, two runs on one folder", "`run` ends and says why")
 def test_a_page_that_cannot_start_ends_run(tickdeck_db: str, tmp_path: Path) -> None:
     # Nobody could sign in: the page refuses to be reached by others.
     run = Running(tmp_path, "run", "--port", "0", "--host", "0.0.0.0", DATABASE_URL=tickdeck_db)  # noqa: S104
@@ -89,6 +122,7 @@ def test_a_page_that_cannot_start_ends_run(tickdeck_db: str, tmp_path: Path) -> 
         assert run.said.count("there are no users yet") == 1
 
 
+@pytest.mark.fault("a page that may not start, two runs on one folder")
 def test_a_second_run_on_one_folder_is_refused_with_the_first_ones_page(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -105,6 +139,11 @@ def test_a_second_run_on_one_folder_is_refused_with_the_first_ones_page(tmp_path
     assert not (data / "postgresql-17").exists()
 
 
+@pytest.mark.fault(
+    "kill -9 of a feed that plays a file, `--shift-to-now` too",
+    "no row is stored twice or under another time",
+    soak=True,
+)
 def test_a_file_that_is_played_when_its_process_is_killed_is_stored_once(
     tickdeck_db: str, tmp_path: Path
 ) -> None:
@@ -129,6 +168,7 @@ def test_a_file_that_is_played_when_its_process_is_killed_is_stored_once(
     assert found == [(each, each) for each in range(len(found))]
 
 
+@pytest.mark.fault("kill -9 of a feed while its ticks wait on disk", "the next one stores them, each once")
 def test_a_feed_that_is_killed_while_its_ticks_wait_on_disk_loses_none_of_them(
     tickdeck_db: str, tmp_path: Path
 ) -> None:
@@ -181,6 +221,11 @@ def max_us(url: str) -> int:
     return max(time_us for _, time_us, _ in identities(url))
 
 
+@pytest.mark.fault(
+    "a second process runs a feed that runs already, by another `run` on the same `DATABASE_URL` too",
+    "it is refused, with what to do; where a feed's connection is lost it takes its lock again",
+    within="5 s",
+)
 def test_a_market_that_is_fed_already_is_not_fed_twice(tickdeck_db: str, tmp_path: Path) -> None:
     walk = ("--symbols", "2", "--rate", "50")
     with psycopg.connect(tickdeck_db) as other:  # as the feed of another run does
