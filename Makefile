@@ -10,7 +10,7 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-exchange test test-container fuzz check bill audit bench lock schema
+.PHONY: help setup run demo-exchange test test-container fuzz check bill audit bench lock schema reliability
 
 help:               ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | column -t -s '#' 2>/dev/null || true
@@ -61,6 +61,9 @@ bench: $(DEV)       ## measure on this machine, and put the figures into docs/pe
 
 schema: $(DEV)      ## write db/upkeep/schema.json anew, after a change of the migrations
 	$(VENV)/bin/python -m scripts.schema
+
+reliability: $(DEV) ## write the table of faults in docs/reliability.md anew, after a change of what tests prove
+	$(VENV)/bin/python -m tests.reliability
 
 # Only the newest state of the registry goes into the locks; needs uv.
 lock:               ## lock the newest dependencies again

@@ -1,4 +1,5 @@
-"""`python -m bench.publish FOLDER`: puts the figures of FOLDER/*.json into the tables of docs/performance.md.
+"""`python -m bench.publish FOLDER`: puts the figures of FOLDER/*.json into the tables of docs/performance.md, the soak's into
+docs/reliability.md.
 
 Each file holds what `tickdeck bench NAME --json` printed; its tables replace what stands between `<!-- NAME -->` and
 `<!-- end -->`.  A benchmark without a file keeps its tables.
@@ -15,14 +16,13 @@ from typing import Any, Final
 
 from bench.report import Row
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCS: Final = Path(__file__).parents[1] / "docs"
 FACTS: Final = ("processor", "cores", "postgresql", "timescaledb", "edition", "browser")
 MILLION: Final = 1_000_000
 
 
 def main(folder: Path) -> None:
-    """Write the page anew and print the tables."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Write the pages anew and print the tables."""
     for name, tables in TABLES.items():
         file = folder / f"{name}.json"
         if not file.exists():
@@ -31,15 +31,16 @@ def main(folder: Path) -> None:
         facts = ", ".join(f"{key} {result['machine'][key]}" for key in FACTS if key in result["machine"])
         text = "\n\n".join([f"Measured on: {facts}.", *tables(result["rows"])])
         print(f"\n# {name}\n\n{text}")
+        path = DOCS / ("reliability.md" if name == "soak" else "performance.md")
         page, found = re.subn(
             f"(<!-- {name} -->\n).*?(<!-- end -->)",
             lambda marks, text=text: f"{marks[1]}{text}\n{marks[2]}",  # type: ignore[misc]
-            page,
+            path.read_text(encoding="utf-8"),
             flags=re.DOTALL,
         )
         if found != 1:
-            raise SystemExit(f"{PAGE} has {found} places for {name}")
-    PAGE.write_text(page, encoding="utf-8")
+            raise SystemExit(f"{path} has {found} places for {name}")
+        path.write_text(page, encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -185,6 +186,42 @@ def browser(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def soak(rows: Sequence[Row]) -> list[str]:
+    """What befell which process and when all were right again; what was delivered; what each process held."""
+    hurt = [
+        [
+            row["fault"],
+            str(row["times"]),
+            f"{row['right_after_s_middle']:.1f}",
+            f"{row['right_after_s_most']:.1f}",
+        ]
+        for row in rows
+        if "fault" in row
+    ]
+    delivered = [
+        [
+            *(f"{row[key]:,}" for key in ("sent", "lost", "double", "folded")),
+            f"{row['viewers_right']} of {row['viewers']}",
+        ]
+        for row in rows
+        if "sent" in row
+    ]
+    held = [
+        [row["process"], *(f"{row[key]:.0f}" for key in ("MB_first_half", "MB_second_half", "MB_most")),
+         *(f"{row[key]:.0f}" for key in ("files_first_half", "files_second_half"))]
+        for row in rows
+        if "process" in row
+    ]  # fmt: skip
+    return [
+        table(["what befell", "times", "every viewer right after s, middle", "most"], hurt),
+        table(["sent", "lost", "double", "folded", "viewers right at the end"], delivered),
+        table(
+            ["process", "MB, first half", "second half", "most", "open files, first half", "second half"],
+            held,
+        ),
+    ]
+
+
 def _short(ms: float) -> str:
     return f"{ms:.1f}" if ms < 10 else f"{ms:,.0f}"
 
@@ -195,6 +232,7 @@ TABLES: Final[dict[str, Callable[[Sequence[dict[str, Any]]], list[str]]]] = {
     "push": push,
     "replay": replay,
     "browser": browser,
+    "soak": soak,
 }
 
 if __name__ == "__main__":

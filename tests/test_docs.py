@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from tests import reliability
 from tests.paths import ROOT
 
 DOCUMENTS: Final = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -87,18 +88,13 @@ def test_every_document_is_linked() -> None:
     assert missing == set()
 
 
-def test_what_proves_reliability_is_there() -> None:
-    """Each test that the table names, and in the table each test of a fault."""
-    table = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    proofs = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", table))
-    assert {
-        name
-        for path, name in proofs
-        if not re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
-    } == set()
-    faults = {
-        (str(path.relative_to(ROOT)), name)
+def test_the_table_of_faults_is_what_the_tests_say() -> None:
+    page = reliability.PAGE.read_text(encoding="utf-8")
+    assert reliability.written(page) == page, "write it anew: make reliability"
+    silent = [
+        f"{path.name}::{name}"
         for path in (ROOT / "tests" / "faults").glob("test_*.py")
         for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE)
-    }
-    assert {name for _, name in faults - proofs} == set()
+        if name not in {test for test, *_ in reliability.marks(path)}
+    ]
+    assert silent == [], "each test of a fault says which"

@@ -144,6 +144,7 @@ def test_page_lives_again_after_the_database_was_lost(
     expect(watched.page.locator("#headline-last")).to_have_text("106.00")
 
 
+@pytest.mark.fault("a feed, the database, the server or the way to it is away")
 def test_silent_server_counts_as_stale_and_then_as_lost(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:

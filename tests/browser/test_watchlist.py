@@ -7,6 +7,7 @@ import re
 import urllib.request
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.dashboard import Dashboard
@@ -14,6 +15,11 @@ from tests.browser.market import Market
 from tests.browser.watching import Watched, shows
 
 
+@pytest.mark.fault(
+    "a feed, the database, the server or the way to it is away",
+    "each row of the watchlist says so in a word of its own: cut, no db, stale, lost",
+    within="page 3 s",
+)
 def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:

@@ -162,6 +162,7 @@ async def test_a_listener_outlives_what_nobody_thought_of(tickdeck_db: str) -> N
         assert "KeyError" in heard.losses[-1]
 
 
+@pytest.mark.fault("garbage on the NOTIFY channel", "refused; nothing stops")
 async def test_what_is_not_ours_stops_nothing(tickdeck_db: str, tick_factory: TickFactory) -> None:
     pool = await open_pool(tickdeck_db, role="writer", size=1)
     async with hearing(tickdeck_db) as heard:

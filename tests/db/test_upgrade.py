@@ -170,6 +170,10 @@ def released(tickdeck_db: str) -> str:
     return tickdeck_db
 
 
+@pytest.mark.fault(
+    "an upgrade from the first released schema beside a feed of that time",
+    "the feed writes on; nothing is lost, candles are right; a migration that a feed is in the way of is tried again",
+)
 async def test_an_upgrade_beside_a_running_feed_loses_nothing(released: str) -> None:
     with psycopg.connect(released) as connection:
         kept = connection.execute("select time, symbol, seq, price from ticks order by 1, 2").fetchall()

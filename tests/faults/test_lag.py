@@ -26,6 +26,10 @@ SYMBOLS = [f"LAG{number:02}" for number in range(40)]
 CROWD = 200
 
 
+@pytest.mark.fault(
+    "the listener lags behind 150 transactions of 40 symbols",
+    "the server keeps them; the page is exact once it has read them",
+)
 async def test_a_listener_that_lags_behind_catches_up(tickdeck_db: str, tick_factory: TickFactory) -> None:
     """The server keeps in its queue what it cannot get rid of; writers go on, and nothing is missed or counted twice."""
     tick_factory(400, symbols=SYMBOLS)
@@ -49,6 +53,9 @@ async def test_a_listener_that_lags_behind_catches_up(tickdeck_db: str, tick_fac
             await pool.close()
 
 
+@pytest.mark.fault(
+    "200 viewers come and go, 50 of them without a word", "no file, no task and no line of the log is left"
+)
 def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
     live_server: LiveServer, tick_factory: TickFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -85,6 +92,7 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
+@pytest.mark.fault("5,000 symbols appear in one transaction", "all are shown")
 def test_five_thousand_symbols_that_appear_at_once_are_all_shown(
     live_server: LiveServer, tick_factory: TickFactory
 ) -> None:

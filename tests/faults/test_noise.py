@@ -47,6 +47,10 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
 
 
+@pytest.mark.fault(
+    "the database restarts in the middle of a COPY, connections are cut",
+    "the batch is written again; two lines in the log",
+)
 async def test_a_writer_that_is_cut_off_says_two_lines_and_stores_everything_once(
     tickdeck_db: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -74,6 +78,7 @@ async def test_a_writer_that_is_cut_off_says_two_lines_and_stores_everything_onc
         )
 
 
+@pytest.mark.fault("the page loses its database", "`reconnecting`, then a snapshot; two lines in the log")
 async def test_a_dashboard_whose_database_goes_says_two_lines(
     tickdeck_db: str, tick_factory: TickFactory, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,6 +24,11 @@ def rows_kept(folder: Path) -> int:
     return len(kept.read_text().splitlines()) - 1
 
 
+@pytest.mark.fault(
+    "a feed is stopped while the database says nothing",
+    "it ends, and keeps what was not stored",
+    within="drain 4 s",
+)
 async def test_a_feed_that_is_stopped_keeps_what_a_silent_database_did_not_take(
     tickdeck_db: str, tmp_path: Path
 ) -> None:

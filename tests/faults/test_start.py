@@ -38,6 +38,9 @@ def lose_catalog(data: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut_control_file, lose_catalog])
+@pytest.mark.fault(
+    "a damaged data folder, a full disk, a folder that cannot be written", "one sentence with a way out"
+)
 def test_a_damaged_data_folder_is_said_with_what_to_do(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -57,6 +60,7 @@ def test_a_damaged_data_folder_is_said_with_what_to_do(
         server.down()
 
 
+@pytest.mark.fault("a damaged data folder, a full disk, a folder that cannot be written")
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     with mounted(folder, "size=12m,mode=755"), pytest.raises(EmbeddedUnavailable) as refused:
@@ -65,6 +69,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     assert "is full: make room on it" in refused.value.why
 
 
+@pytest.mark.fault("a damaged data folder, a full disk, a folder that cannot be written")
 def test_a_read_only_folder_is_said_by_run(tmp_path: Path) -> None:
     folder = tmp_path / "read-only"
     with (
@@ -77,6 +82,9 @@ def test_a_read_only_folder_is_said_by_run(tmp_path: Path) -> None:
     assert "Traceback" not in run.said
 
 
+@pytest.mark.fault(
+    "`/dev/shm` is too small, as in containers", "nothing: the embedded database shares no memory there"
+)
 def test_a_shared_memory_that_is_too_small_is_no_hindrance(tmp_path: Path) -> None:
     """As /dev/shm of a container is: nothing of the server is there, workers of one query share memory elsewhere."""
     alone = ["unshare", "--mount", "--propagation", "private"]

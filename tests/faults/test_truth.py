@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.faults.running import Running, wait_for
@@ -39,6 +40,11 @@ def until_state(viewer: ClientConnection, state: str) -> float:
     return watch.seconds()
 
 
+@pytest.mark.fault(
+    "a network that is gone (half-open connections), a feed that died",
+    "told on the page, by `/healthz` and `/readyz`",
+    within="page 3 s, probes 5 s",
+)
 def test_a_database_that_does_not_answer_and_a_feed_that_died_are_told(
     tickdeck_db: str, tick_factory: TickFactory, tmp_path: Path
 ) -> None:

@@ -86,6 +86,9 @@ async def _run(pool: Pool) -> None:
         await asyncio.Event().wait()
 
 
+@pytest.mark.fault(
+    "a second process runs a feed that runs already, by another `run` on the same `DATABASE_URL` too"
+)
 async def test_a_lock_that_was_lost_is_taken_again(pool: Pool, owner: asyncpg.Connection) -> None:
     running = asyncio.create_task(_run(pool))
     await until(lambda: owner.fetchval(HOLDERS))

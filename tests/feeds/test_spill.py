@@ -117,6 +117,10 @@ def test_what_comes_back_is_what_was_given(tmp_path: Path, given_batches: list[F
 
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 @settings(HERE, max_examples=examples(60))
+@pytest.mark.fault(
+    "what waits on disk is damaged or cut, at any byte",
+    "all before it is stored, once; the rest is kept aside and named",
+)
 def test_any_damage_keeps_what_is_before_it(tmp_path: Path, where: float, flip: int, cut: bool) -> None:
     folder = tmp_path / "spill"
     shutil.rmtree(folder, ignore_errors=True)
@@ -155,6 +159,7 @@ def test_any_damage_keeps_what_is_before_it(tmp_path: Path, where: float, flip: 
     assert emptied(Spill(folder, sync=False)) == []  # what was stored is not stored again
 
 
+@pytest.mark.fault("the disk of what waits is full, or its bound is reached")
 def test_the_bound_holds_and_room_comes_back(tmp_path: Path) -> None:
     spill = Spill(tmp_path, limit_bytes=16_000, sync=False)
     with capture_logs() as said:
@@ -220,6 +225,10 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.fault(
+    "the disk of what waits is full, or its bound is reached",
+    "said before (three quarters) and when; what is there stays whole",
+)
 def test_a_full_disk_is_said_once_and_what_is_there_stays_whole(tmp_path: Path) -> None:
     with small_disk(tmp_path, "64k") as folder, capture_logs() as said:
         spill = Spill(folder, limit_bytes=1 << 30)

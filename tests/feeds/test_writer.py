@@ -326,6 +326,7 @@ def small_disk(own_server: EmbeddedServer) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.fault("the database's disk is full", "the writer holds, and goes on when there is room")
 async def test_a_full_disk_is_waited_for(
     own_server: EmbeddedServer, small_disk: Path, rejects: RejectsFile
 ) -> None:
@@ -359,6 +360,7 @@ def own_server() -> Iterator[EmbeddedServer]:
         shutil.rmtree(base, ignore_errors=True)
 
 
+@pytest.mark.fault("the database restarts in the middle of a COPY, connections are cut")
 async def test_nothing_is_lost_or_doubled_over_a_restart(
     own_server: EmbeddedServer, rejects: RejectsFile
 ) -> None:
@@ -431,6 +433,11 @@ async def test_corrections_of_a_feed_come_after_the_ticks_that_they_are_of(
         assert await verify(pool) == []
 
 
+@pytest.mark.fault(
+    "the database is away for long",
+    "ticks wait in memory, then on disk, then the feed waits; stored in order, before anything newer",
+    within="bounded by `TICKDECK_SPILL_MB`",
+)
 async def test_ticks_wait_on_disk_while_the_database_is_away(
     tickdeck_db: str, rejects: RejectsFile, tmp_path: Path
 ) -> None:
@@ -451,6 +458,7 @@ async def test_ticks_wait_on_disk_while_the_database_is_away(
     assert [seq for (seq,) in rows] == list(range(1, 2001))
 
 
+@pytest.mark.fault("a feed is killed while its ticks wait on disk", "the next process stores them first")
 async def test_what_was_spilled_is_stored_by_the_next_process_before_anything_newer(
     tickdeck_db: str, rejects: RejectsFile, tmp_path: Path
 ) -> None:
@@ -507,6 +515,7 @@ async def test_acknowledged_is_what_is_committed(
         assert acknowledged == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.fault("the database is away for long")
 async def test_a_spill_that_is_full_makes_the_feed_wait(
     tickdeck_db: str, rejects: RejectsFile, tmp_path: Path
 ) -> None:

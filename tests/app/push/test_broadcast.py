@@ -146,6 +146,12 @@ class Broken(Collecting):
         self.aborted = True
 
 
+@pytest.mark.fault(
+    "a viewer reads nothing",
+    "it is cut off after `TICKDECK_DEAD_AFTER_S`, the others are served",
+    within="10 s",
+    soak=True,
+)
 async def test_a_viewer_that_cannot_be_served_is_cut_and_the_others_are_served(
     broadcast: Broadcast, clock: Clock
 ) -> None:

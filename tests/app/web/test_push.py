@@ -247,6 +247,7 @@ async def test_a_full_server_says_so(tickdeck_db: str) -> None:
             assert caught.value.rcvd.code == 1013
 
 
+@pytest.mark.fault("a symbol appears at noon", "its row is there with its first tick")
 async def test_a_new_symbol_is_known_at_once(tickdeck_db: str) -> None:
     async with live_server(tickdeck_db) as server, server.viewer(watchlist="all") as viewer:
         await viewer.next()

@@ -37,6 +37,7 @@ def test_too_few_for_the_viewers_are_told(most: int) -> None:
     assert "TICKDECK_MAX_VIEWERS" in said[0]["hint"]
 
 
+@pytest.mark.fault("a port that is used", "one sentence with a way out")
 def test_a_port_that_is_used_is_said_with_a_way_out() -> None:
     with open_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]

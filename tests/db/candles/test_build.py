@@ -166,6 +166,7 @@ async def test_verify_names_the_candles_that_are_wrong(
 
 
 @pytest.mark.parametrize("interval", ["1m", "5m", "15m", "1h", "1d"])
+@pytest.mark.fault("a candle is not what its ticks fold to (a hand in the tables, a damaged disk)")
 async def test_what_differs_is_folded_again_and_listeners_are_told(
     tickdeck_db: str, pool: Pool, owner: asyncpg.Connection, interval: str
 ) -> None:
@@ -211,6 +212,11 @@ async def test_a_candle_whose_ticks_are_gone_is_not_repaired_away(
     assert await read_candles(pool, "A", "1m") == before
 
 
+@pytest.mark.fault(
+    "a candle is not what its ticks fold to (a hand in the tables, a damaged disk)",
+    "log, `/healthz`, metrics and status line say so; `tickdeck verify --repair` folds it again",
+    within="half an hour",
+)
 async def test_the_last_hours_are_watched_and_trouble_is_said_once(
     pool: Pool, owner: asyncpg.Connection
 ) -> None:

@@ -131,6 +131,11 @@ def test_default_settings_are_durable_and_rows_outlive_a_stop(tmp_path: Path) ->
         assert scalar(url, "SELECT n FROM kept") == 7
 
 
+@pytest.mark.fault(
+    "kill -9 of the embedded postmaster or of a backend",
+    "the server is started again; writers try again, the page reads anew; nothing committed is lost",
+    soak=True,
+)
 def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
     with stopping(EmbeddedServer(tmp_path)) as server:
         with psycopg.connect(server.up()) as connection:
@@ -145,6 +150,7 @@ def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.fault("kill -9 of the embedded postmaster or of a backend")
 def test_who_uses_it_has_it_started_again(
     tmp_path: Path, how: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -121,6 +121,7 @@ async def test_what_is_read_once_says_no_position(tmp_path: Path) -> None:
     assert CsvReplay([Path("/dev/null")], CsvOptions(), PacedClock(1.0)).source is None
 
 
+@pytest.mark.fault("kill -9 of a feed that plays a file, `--shift-to-now` too")
 async def test_the_position_is_stored_with_the_ticks(tickdeck_db: str, tmp_path: Path) -> None:
     """However often it is stopped, each row is stored once, as far from the first one as it is in the file."""
     path = tmp_path / "day.csv"

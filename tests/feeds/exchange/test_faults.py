@@ -11,6 +11,9 @@ from tickdeck.db.session import open_pool
 
 
 @pytest.mark.parametrize("name", LOCAL)
+@pytest.mark.fault(
+    "an exchange cuts, repeats, loses, falls silent", "the gap is filled over REST or stored in `feed_gaps`"
+)
 async def test_all_faults_one_after_the_other(tickdeck_db: str, tmp_path: Path, name: str) -> None:
     async with await open_pool(tickdeck_db, role="writer", size=4) as pool:
         outcome = await storm(name, pool, tmp_path, all_faults)
