@@ -39,6 +39,8 @@ class DashboardSettings(Environment):
     no other, which keeps other sites' scripts out."""
     path_prefix: str = ""
     """The path below which a reverse proxy shows the page, such as /tickdeck; requests come with it or without."""
+    standby: bool = True
+    """`tickdeck run` has a process wait beside the page and each feed that takes its place at once where it dies; some 100 MB each."""
     tls_certificate: Path | None = None
     """A PEM file with the certificate and those above it, for HTTPS; read again when it changes."""
     tls_key: Path | None = None

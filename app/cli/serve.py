@@ -137,7 +137,6 @@ def _program(feed: FeedCommand) -> Program:
         fatal=frozenset({FEED_RUNS}),
         quiet=True,
         restarts_in=RESTARTS,
-        standby=True,
     )
 
 
@@ -163,10 +162,12 @@ def _run(port: int | None, host: str | None, feeds: Sequence[Program]) -> None:
         listening = ["--listening", str(sock.fileno()), "--named", describe(settings.database, url)]
         given = [] if host is None else ["--host", host]
         page = Program(
-            "dashboard", ["serve", *given, *listening], fatal=frozenset({1, 2}), descriptors=(sock.fileno(),),
-            standby=True,
+            "dashboard", ["serve", *given, *listening], fatal=frozenset({1, 2}), descriptors=(sock.fileno(),)
         )  # fmt: skip
-        code = asyncio.run(_keep([replace(each, environment=where) for each in (page, *feeds)]))
+        programs = [
+            replace(each, environment=where, standby=settings.dashboard.standby) for each in (page, *feeds)
+        ]
+        code = asyncio.run(_keep(programs))
     if code:
         raise typer.Exit(code)
 
