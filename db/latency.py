@@ -35,6 +35,10 @@ class Window:
         return round(1000 * median, 1), round(1000 * worst, 1)
 
 
+SET_S: Final = 1.0
+"""Clocks that go apart by more from one answer to the next were set."""
+
+
 class Skew:
     """How far another clock is ahead of ours, from answers that say what it shows (Cristian's algorithm).
 
@@ -44,11 +48,19 @@ class Skew:
     def __init__(self) -> None:
         self._answers: deque[tuple[float, float]] = deque(maxlen=10)
 
-    def heard(self, asked_us: int, answered_us: int, theirs_us: int) -> None:
-        """It showed `theirs_us` at some moment between these two of ours."""
-        self._answers.append(
-            ((answered_us - asked_us) / 1e6, (theirs_us - (asked_us + answered_us) / 2) / 1e6)
-        )
+    def heard(self, asked_us: int, answered_us: int, theirs_us: int) -> bool:
+        """It showed `theirs_us` at some moment between these two of ours; whether one of the two was set since the last time."""
+        way = (answered_us - asked_us) / 1e6
+        apart = (theirs_us - (asked_us + answered_us) / 2) / 1e6
+        was_set = False
+        if self._answers:
+            shortest, before = min(self._answers)
+            was_set = abs(apart - before) > SET_S + (abs(way) + shortest) / 2
+        if was_set:
+            self._answers.clear()
+        if way >= 0:  # else ours was set in between, and nothing is known
+            self._answers.append((way, apart))
+        return was_set
 
     def forget(self) -> None:
         """It may be another clock from now on."""
@@ -61,3 +73,17 @@ class Skew:
             return None
         way, apart = min(self._answers)
         return apart if abs(apart) > way / 2 else 0.0
+
+
+_server_is_ahead_us = 0
+
+
+def server_is_ahead(seconds: float) -> None:
+    """Tell this process how far the database's clock is ahead of its own."""
+    global _server_is_ahead_us  # noqa: PLW0603 - a process has one database, and whoever reads asks for its clock
+    _server_is_ahead_us = round(seconds * 1e6)
+
+
+def server_now_us() -> int:
+    """The database's clock in µs since the epoch, as far as this process has heard of it, else its own."""
+    return time.time_ns() // 1000 + _server_is_ahead_us

@@ -14,7 +14,7 @@ import structlog
 from tickdeck.db.backoff import Backoff
 from tickdeck.db.errors import DatabaseError, DatabaseUnavailableError, TickdeckError
 from tickdeck.db.faults import Fault
-from tickdeck.db.latency import Skew
+from tickdeck.db.latency import Skew, server_is_ahead
 from tickdeck.db.market.messages import CHANNEL, Message, parse_message
 from tickdeck.db.session import CONNECT_TIMEOUT_S, Connection, connect, translate
 from tickdeck.db.statements import statement
@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 class Listener:
     """Hands each message to `on_message` as soon as it arrives, in commit order, on the running event loop.
 
-    `on_connected` is awaited after each connect and reconnect, once LISTEN is active: what was notified before
-    is lost, so read the tables there; messages go on arriving meanwhile.  Where it raises, the connection counts as
+    `on_connected` is awaited after each connect and reconnect, once LISTEN is active, and where a clock was set: what was
+    notified before is lost, so read the tables there; messages go on arriving meanwhile.  Where it raises, the connection counts as
     lost.  `on_lost` gets the reason, once for each loss and each failed attempt, which is tried again whatever the
     reason, at least every `LONGEST_S` of `db.backoff`: a refused login or a missing database, too.  `on_late` is
     called where the server has not answered for a moment, `on_answer` once it has then.  `on_refused` is
@@ -92,6 +92,7 @@ class Listener:
                     await connection.add_listener(CHANNEL, self._receive)
                     for channel in self._others:
                         await connection.add_listener(channel, self._pass_on)
+            await self._ask(connection)  # whoever reads wants to know what the server takes for now
             await self._on_connected()
             self._backoff.reset()
             self._fault.over()
@@ -100,13 +101,17 @@ class Listener:
                     async with asyncio.timeout(PING_EVERY_S):
                         await lost.wait()
                 except TimeoutError:  # a peer that vanished without a word is only found by asking
-                    await self._ask(connection)
+                    if await self._ask(connection):
+                        await self._on_connected()
             raise DatabaseUnavailableError("the listening connection was lost")
         finally:
             connection.terminate()
 
-    async def _ask(self, connection: Connection) -> None:
-        """See that the server answers; raises `DatabaseError` where it does not, after a while."""
+    async def _ask(self, connection: Connection) -> bool:
+        """See that the server answers; raises `DatabaseError` where it does not, after a while.
+
+        True where its clock or ours was set since the last time: what is new is other ticks then.
+        """
         asked_us = time.time_ns() // 1000
         asked = asyncio.ensure_future(connection.fetchval(statement("server_clock"), timeout=PING_TIMEOUT_S))
         late = False
@@ -117,9 +122,11 @@ class Listener:
                 self._on_late()
             with translate("the listening connection is dead"):
                 theirs_us = await asked
-            self.clock.heard(asked_us, time.time_ns() // 1000, theirs_us)
+            was_set = self.clock.heard(asked_us, time.time_ns() // 1000, theirs_us)
+            server_is_ahead(self.clock.seconds or 0.0)
             if late:
                 self._on_answer()
+            return was_set
         finally:
             asked.cancel()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from tickdeck.db.latency import server_now_us
 from tickdeck.db.market.types import HOUR_US, LATEST_US, MINUTE_US, ceil_us, from_us
 from tickdeck.db.session import Connection
 from tickdeck.db.statements import statement
@@ -13,12 +13,14 @@ from tickdeck.db.statements import statement
 T = TypeVar("T")
 
 AHEAD_US: Final = 5 * MINUTE_US
-"""What is dated further after now is not read as the newest: a stored tick of 2099 is no last price before 2099."""
+"""What is dated further after now, by the database's clock, is not read as the newest: a stored tick of 2099 is no last price
+before 2099.
+"""
 
 
 def horizon_us() -> int:
     """The minute up to which the newest is looked for, where nothing else is asked for: a little after now."""
-    return min(ceil_us(time.time_ns() // 1000 + AHEAD_US, MINUTE_US), LATEST_US)
+    return min(ceil_us(server_now_us() + AHEAD_US, MINUTE_US), LATEST_US)
 
 
 def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:
@@ -27,7 +29,7 @@ def looking_back(start_us: int, end_us: int, first_us: int) -> Iterator[int]:
     Few chunks are planned and opened as long as they hold what is looked for: first `first_us` back from the
     end (from now where that is earlier), then six times as far, then all.
     """
-    newest = min(end_us, time.time_ns() // 1000)
+    newest = min(end_us, server_now_us())
     for span in (first_us, 6 * first_us):
         if newest - span > start_us:
             yield newest - span
@@ -51,7 +53,7 @@ async def read_back(
     that is earlier), then as far back from the newest minute before that, or six times as far where some was found,
     then all.  Rows are candles of `symbol` of `width_us`.
     """
-    newest_us = min(high, time.time_ns() // 1000)
+    newest_us = min(high, server_now_us())
     for _ in range(2):
         start_us = newest_us - span_us
         if start_us <= low:

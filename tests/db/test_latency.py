@@ -27,3 +27,17 @@ def test_a_clock_is_known_by_the_answer_of_the_shortest_way() -> None:
     clock.forget()
     clock.heard(0, 100_000, 90_000)
     assert clock.seconds == 0.0, "within half of the way that is the same clock"
+
+
+def test_a_clock_that_was_set_is_known_at_the_next_answer() -> None:
+    clock = Skew()
+    assert not clock.heard(0, 1_000, 2_000_500)
+    assert not clock.heard(1_000_000, 1_600_000, 3_250_000), "a long way, in which it may show this"
+    assert clock.seconds == 2.0
+    assert not clock.heard(2_000_000, 3_602_001_000, 3_602_000_500), "ours was set while it answered"
+    assert clock.seconds == 2.0
+    assert clock.heard(3_603_000_000, 3_603_001_000, 5_000_500)
+    assert clock.seconds == -3_598.0
+    assert clock.heard(4_000_000, 4_001_000, 6_000_500), "and back again"
+    assert not clock.heard(5_000_000, -3_595_000_000, 7_000_000)
+    assert clock.seconds == 2.0

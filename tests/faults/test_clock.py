@@ -15,7 +15,7 @@ from tests.replaying import made_up_ticks, store
 from tickdeck.app.config import UserSettings
 from tickdeck.app.users.access import Access
 from tickdeck.app.users.identity import Identity
-from tickdeck.db import users
+from tickdeck.db import latency, users
 from tickdeck.db.market.moments import iso
 from tickdeck.db.session import open_pool
 from tickdeck.feeds.clock import PacedClock
@@ -63,6 +63,7 @@ async def test_a_clock_that_is_set_moves_nothing(
     """The database's own clock stays: that of another machine, or of one that was set before."""
     wall, wall_ns, off_s = time.time, time.time_ns, 0
     monkeypatch.setattr(time, "time", lambda: wall() + off_s)
+    monkeypatch.setattr(latency, "_server_is_ahead_us", 0)  # as before, afterwards
     monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + off_s * 1_000_000_000)
     file = tmp_path / "played.csv"
     first_us = 1_709_909_400_000_000
