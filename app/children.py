@@ -76,11 +76,21 @@ class Children:
 
     def start(self, program: Program) -> None:
         """Have it run."""
-        self._tasks.add(asyncio.get_running_loop().create_task(self._keep(program), name=program.name))
+        task = asyncio.get_running_loop().create_task(self._keep(program), name=program.name)
+        task.add_done_callback(self._left)
+        self._tasks.add(task)
 
     async def wait(self) -> int:
-        """Wait until a program that is needed refuses to start, or `end` is called; the exit code."""
+        """Wait until a program that is needed refuses to start, or `end` is called; the exit code.
+
+        What the system has against starting one is raised.
+        """
         return await self._ended
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        """A program is kept no more: nobody would know why."""
+        if not task.cancelled() and (exc := task.exception()) is not None and not self._ended.done():
+            self._ended.set_exception(exc)
 
     def end(self) -> None:
         """Let `wait` return; a second call hurries the children on."""

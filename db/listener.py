@@ -87,12 +87,12 @@ class Listener:
         connection = await connect(self._url, role="reader")
         try:
             connection.add_termination_listener(lambda _: lost.set())
+            await self._ask(connection)  # whoever reads then wants to know what the server takes for now
             with translate("cannot listen"):
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await connection.add_listener(CHANNEL, self._receive)
                     for channel in self._others:
                         await connection.add_listener(channel, self._pass_on)
-            await self._ask(connection)  # whoever reads wants to know what the server takes for now
             await self._on_connected()
             self._backoff.reset()
             self._fault.over()

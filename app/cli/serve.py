@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,8 @@ def serve(
 ) -> None:
     """Start database and dashboard, no feed.
 
-    `run` hands over the socket that listens already, and what the database is called.
+    `run` hands over the socket that listens already, and what the database is called: as JSON, which is ASCII, as in the locale C
+    nothing else can be handed over.
     """
     # Here and not above: Dash and Plotly take a second to import, which other commands need not wait for.
     from tickdeck.app import logs
@@ -118,7 +120,7 @@ def serve(
                 url,
                 sock,
                 spilled=partial(waiting, spill_settings()),
-                database=named or describe(settings.database, url),
+                database=describe(settings.database, url) if named is None else json.loads(named),
                 on_live=lambda page: say(f"Tickdeck is live at {page} (Ctrl-C stops it)"),
             )
         )
@@ -159,7 +161,12 @@ def _run(port: int | None, host: str | None, feeds: Sequence[Program]) -> None:
             url = stack.enter_context(database(settings.database, schema="migrate", progress=report))
         # Whatever names the database here, there it is this address.
         where = {"DATABASE_URL": url, "DATABASE_URL_FILE": None, "TICKDECK_DATABASE_URL_FILE": None}
-        listening = ["--listening", str(sock.fileno()), "--named", describe(settings.database, url)]
+        listening = [
+            "--listening",
+            str(sock.fileno()),
+            "--named",
+            json.dumps(describe(settings.database, url)),
+        ]
         given = [] if host is None else ["--host", host]
         page = Program(
             "dashboard", ["serve", *given, *listening], fatal=frozenset({1, 2}), descriptors=(sock.fileno(),)

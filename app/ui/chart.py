@@ -48,9 +48,9 @@ SHARES: Final = (
     ("png", "Picture (PNG)"),
     ("svg", "Drawing (SVG)"),
     ("csv", "Candles in view (CSV)"),
-    ("view", "Link to my drawings, to look"),
-    ("edit", "Link to my drawings, to draw too"),
-    ("end", "End the links to my drawings"),
+    ("view", "Share drawings: to view"),
+    ("edit", "Share drawings: to edit"),
+    ("end", "Stop sharing drawings"),
 )
 
 

@@ -216,6 +216,10 @@ def test_two_processes_start_it_at_once(tmp_path: Path) -> None:
         assert log.count("starting PostgreSQL") == 1
 
 
+@pytest.mark.fault(
+    "a pid file of a server that is no more",
+    "the server is started; whoever has the number now is left alone",
+)
 @pytest.mark.parametrize("claimant", ["stranger", "zombie", "nobody", "cut off"])
 def test_a_stale_pid_file_stops_no_start(tmp_path: Path, claimant: str) -> None:
     with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
@@ -273,6 +277,7 @@ def test_awkward_paths(tmp_path: Path, name: str) -> None:
     folder.rmdir()
 
 
+@pytest.mark.fault("the locale is C, and the folder's name has umlauts and blanks")
 def test_the_locale_c_and_an_umlaut_in_the_path(tmp_path: Path) -> None:
     folder = tmp_path / "Zürich über alles"
     server = EmbeddedServer(folder, durable=False)
