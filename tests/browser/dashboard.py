@@ -30,6 +30,7 @@ class Dashboard:
         self.port = port
         self._arguments = arguments
         self._environment = {**os.environ, "DATABASE_URL": database, "TICKDECK_LOG_LEVEL": "warning"}
+        self._environment["TICKDECK_STANDBY"] = "false"  # no test of a page has a process killed
         self._environment |= settings or {}
         self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
         self._process: subprocess.Popen[str] | None = None
