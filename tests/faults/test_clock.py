@@ -38,6 +38,13 @@ async def play(url: str, file: Path) -> None:
         await pool.close()
 
 
+def played(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select count(*) from ticks where symbol = 'PLAYED'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def signed_in(server: Server) -> tuple[Access, str]:
     await users.add_user(server.own, "ada", "analyst")
     ada = await users.find_user(server.own, "ada")
@@ -79,6 +86,8 @@ async def test_a_clock_that_is_set_moves_nothing(
             await opened(watcher, speed=SPEED)
             await watcher.do("play")
             await watcher.until(lambda w: w.replay is not None and w.replay["state"] == "playing")
+            stored = await asyncio.to_thread(played, tickdeck_db)
+            await viewer.until(lambda w: w.rows["PLAYED"]["trades"] >= stored)  # has read what came meanwhile
             before, began, clock = viewer.rows["PLAYED"]["trades"], time.monotonic(), watcher.replay["clock"]  # type: ignore[index]
 
             off_s = jump_s
