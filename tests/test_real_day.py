@@ -19,8 +19,10 @@ from tickdeck.db import frames
 from tickdeck.db.candles.build import Builder
 from tickdeck.db.candles.read import read_candles_at
 from tickdeck.db.candles.verify import verify
+from tickdeck.db.market.sessions import TradingCalendar
 from tickdeck.db.market.types import INTERVALS, TickBatch
 from tickdeck.db.quotes import read_quotes
+from tickdeck.db.replay_reads import read_regular_day
 from tickdeck.db.session import open_pool
 from tickdeck.db.ticks.store import TickStore
 
@@ -159,6 +161,22 @@ async def test_average_prices_and_late_reports_move_no_price(tickdeck_db: str, t
         evening = [candle for candle in minutes if candle.time_us >= close_us]
         assert len(evening) > 100
         assert max(candle.high for candle in evening) < 168.2
+        minutes = await read_candles_at(
+            writer, "SPY", "1m", at=(int(batch.time_us[-1]), 2**63 - 1), limit=2_000
+        )
+        opens_us = pd.Timestamp("2013-10-07 09:30", tz=NEW_YORK).value // 1000
+        regular = [candle for candle in minutes if opens_us <= candle.time_us < close_us]
+        calendar = TradingCalendar("XNYS", NEW_YORK)
+        for at_us in (
+            close_us - 1,
+            int(batch.time_us[-1]),
+        ):  # at the close, and after all that was printed since
+            shown = await read_regular_day(writer, "SPY", calendar, at_us)
+            assert shown is not None
+            assert (shown.open, shown.high, shown.low, shown.close) == (
+                regular[0].open, max(c.high for c in regular), min(c.low for c in regular), regular[-1].close,
+            )  # fmt: skip
+            assert (shown.open, shown.low, shown.close) == (167.42, 167.25, 167.45)
         assert await verify(writer) == []
     finally:
         await writer.close()

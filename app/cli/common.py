@@ -251,9 +251,9 @@ class FileOptions:
         ),
     ] = None
     conditions: Annotated[
-        Literal["auto", "all", "sip", "lean"],
+        Literal["auto", "all", "sip", "lean", "polygon"],
         typer.Option(
-            help="Notation of the sale conditions, which say what a print moves: sip (CTA and UTP), lean (bit mask), "
+            help="Notation of the sale conditions, which say what a print moves: sip (CTA and UTP), lean (bit mask), polygon (numbers), "
             "auto (by the first that is unmistakable); all: every print moves price and volume."
         ),
     ] = "auto"

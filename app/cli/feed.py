@@ -69,6 +69,7 @@ def load(
     from tickdeck.app.cli.report import Summary, load_bar
     from tickdeck.db.registering import Registrar
     from tickdeck.feeds.csv.load import CsvLoad
+    from tickdeck.feeds.csv.neighbours import Neighbours
     from tickdeck.feeds.run import run_feed
     from tickdeck.feeds.writer import BULK
 
@@ -84,6 +85,7 @@ def load(
 
     async def work(pool: Pool) -> Summary:
         feed.allow_negative(await _negative(pool, options))
+        feed.compare_with(Neighbours(pool, options.at_venue))
         registrar = Registrar(pool, venue)
         writer: list[FeedWriter] = []
         began = time.perf_counter()

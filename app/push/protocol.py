@@ -376,7 +376,7 @@ def tick_values(tick: TapeTick) -> list[Any]:
     return [
         tick.time_us, tick.seq if abs(tick.seq) <= MAX_EXACT_INT else str(tick.seq),
         _number(tick.price), _number(tick.size), _number(tick.bid), _number(tick.ask),
-        tick.exchange, tick.conditions, *describe(tick.conditions), tick.side,
+        tick.exchange, tick.conditions, *describe(tick.conditions, tick.exchange), tick.side,
     ]  # fmt: skip
 
 

@@ -7,6 +7,8 @@ A table by venue family.  Its sources:
   specification", sale condition matrix.  Both give one rule for the last price, which makes open and close too.
 - `lean`: the hexadecimal bit mask of QuantConnect/Lean (Common/Data/Auxiliary/TradeConditionFlags.cs, data of
   AlgoSeek): the same conditions as flags, under the rules of the plans.
+- `polygon`: the numbers of Polygon.io (Massive), each with the letter of the plans that it stands for, as the vendor's list of
+  conditions has it (GET /v3/reference/conditions, `sip_mapping` and `update_rules`); looked up in two public copies of it.
 - Crypto exchanges (Binance, Kraken, …) have no sale conditions: every print moves all.
 
 Three rules are not the plans'.  Form T and extended-hours prints move all in extended hours, of which charts are
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 from tickdeck.db.market.sessions import TradingCalendar
 from tickdeck.db.market.types import UPDATES_ALL, UPDATES_LAST, UPDATES_RANGE, UPDATES_VOLUME
 
-Family = Literal["sip", "lean"]
+Family = Literal["sip", "lean", "polygon"]
 _NOTHING: Final = 0
 _VOLUME: Final = UPDATES_VOLUME
 _NOT_LAST: Final = UPDATES_RANGE | UPDATES_VOLUME
@@ -122,12 +124,25 @@ LEAN: Final[Sequence[Condition]] = (
     Condition("I", "odd lot", _VOLUME),
 )
 """By the number of the flag's bit."""
+_OF_PLANS: Final = (
+    "0@ 1A 2W 3E 5G 7C 86 9X 104 11D 12T 13U 14F 15M 16Q 17O 185 196 20N 21H 22P 23K 24K 25O 271 285 29R 30L 33Z 34S 35V 36Y 37I "
+    "389 52V 537 598"
+)
+POLYGON: Final[Mapping[int, Condition]] = {
+    **{int(each[:-1]): SIP[each[-1]] for each in _OF_PLANS.split()},
+    4: Condition("B", "bunched"),
+    6: Condition("c", "CAP election"),
+    41: Condition("x", "trade-through exempt"),
+}
+"""By the number; any other says nothing of what a print moves."""
 _SWEEP: Final = 1 << 5
 _EXTENDED_EXEMPT: Final = 1 << 13 | 1 << 29
 _OFF_EXCHANGE: Final = "D"
 
 _SURE_MASK: Final = re.compile(r"[0-9a-f]{5,8}")
 _MASK: Final = re.compile(r"[0-9a-f]{1,8}")
+_NUMBERS: Final = re.compile(r"\d{1,2}(?:[ ,]+\d{1,2})*")
+_SURE_NUMBERS: Final = re.compile(r"\d{1,2}(?:,\d{1,2})+")
 _SURE_CODES: Final = re.compile(r"(?=.*@)[@A-Z0-9 ]{1,4}")
 _CODES: Final = re.compile(r"[@A-Z0-9 ]{1,8}")
 
@@ -136,7 +151,10 @@ def family_of(texts: Sequence[str]) -> Family | None:
     """The family whose notation one of `texts` unmistakably is; None where none of them is, or both are met."""
     lean = any(_SURE_MASK.fullmatch(text) and _SURE_CODES.fullmatch(text) is None for text in texts)
     sip = any(_SURE_CODES.fullmatch(text) for text in texts)
-    return None if lean == sip else ("lean" if lean else "sip")
+    numbers = any(_SURE_NUMBERS.fullmatch(text) for text in texts)
+    met: tuple[tuple[Family, bool], ...] = (("lean", lean), ("sip", sip), ("polygon", numbers))
+    found = [family for family, is_met in met if is_met]
+    return found[0] if len(found) == 1 else None
 
 
 def conditions_of(text: str, family: Family) -> list[Condition]:
@@ -144,6 +162,9 @@ def conditions_of(text: str, family: Family) -> list[Condition]:
     if family == "lean":
         mask = int(text, 16) if _MASK.fullmatch(text) else 0
         return [each for bit, each in enumerate(LEAN) if mask >> bit & 1]
+    if family == "polygon":
+        numbers = map(int, re.findall(r"\d+", text)) if _NUMBERS.fullmatch(text) else ()
+        return [POLYGON[number] for number in numbers if number in POLYGON]
     return [SIP[code] for code in text if code in SIP] if _CODES.fullmatch(text) else []
 
 
@@ -186,11 +207,14 @@ def _is_agreed(mask: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def describe(text: str | None) -> tuple[str, str]:
-    """(short code, words) of a print's conditions for people; the text itself where its notation is not known."""
+def describe(text: str | None, exchange: str | None = None) -> tuple[str, str]:
+    """(short code, words) of a print's conditions for people; the text itself where its notation is not known.
+
+    `exchange`: where it was made; who has numbers for exchanges has them for conditions.
+    """
     if not text:
         return "", ""
-    known = family_of([text])
+    known = "polygon" if exchange is not None and exchange.isdigit() else family_of([text])
     if known is None and _MASK.fullmatch(text) and (len(text) > 2 or int(text, 16).bit_count() == 1):
         known = "lean"
     found = conditions_of(text, known) if known else []

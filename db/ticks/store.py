@@ -25,7 +25,7 @@ from tickdeck.db.ticks.identity import Distinct, Identity, differences, distinct
 
 DEADLOCK_TRIES: Final = 5
 
-Conditions = Literal["auto", "all", "sip", "lean"]
+Conditions = Literal["auto", "all", "sip", "lean", "polygon"]
 """How a feed's sale conditions are read; "auto" waits for the first text that is unmistakable."""
 
 
@@ -92,7 +92,9 @@ class TickStore:
 
     def _with_updates(self, batch: TickBatch) -> TickBatch:
         """`batch` with what each tick moves; as it is where all of them move all."""
-        if batch.updates is not None or batch.conditions is None or self._conditions == "all":
+        if self._conditions == "all":
+            return batch if batch.updates is None else replace(batch, updates=None)
+        if batch.updates is not None or batch.conditions is None:
             return batch
         if self._conditions == "auto":
             texts = [text for text in pd.unique(batch.conditions) if isinstance(text, str)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -37,7 +37,7 @@ class Lines:
     """Some whole lines of one file: `data[start[i]:end[i]]` is line number `number[i]` (from 1).
 
     Line ends (LF or CRLF) are outside of start and end; empty lines are left out.  `data` ends in PADDING
-    zero bytes.
+    zero bytes.  `unended`: the only line is the last one of its file and has no line end there.
     """
 
     file: str
@@ -45,6 +45,7 @@ class Lines:
     start: NDArray[np.intp]
     end: NDArray[np.intp]
     number: NDArray[np.int64]
+    unended: bool = False
 
     def __len__(self) -> int:
         return len(self.start)
@@ -185,7 +186,7 @@ class _Cutter:
             length = len(self._kept) + self._dropped
             yield _too_long(self._file, self._number, bytes(self._kept[:MAX_RAW_CHARACTERS]), length)
         elif self._kept:
-            yield cut(self._file, bytes(self._kept) + b"\n", self._number)
+            yield replace(cut(self._file, bytes(self._kept) + b"\n", self._number), unended=True)
 
     def broken_off(self) -> Iterator[Reject]:
         """The last line where the file ended before its time."""

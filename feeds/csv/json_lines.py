@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -28,10 +28,12 @@ def json_columns(lines: Lines) -> tuple[str, ...]:
     """
     names: dict[str, None] = {}
     nested: set[str] = set()
+    first: Mapping[str, Any] = {}
     for row in range(min(_SAMPLE_LINES, len(lines))):
         found = _object(lines.raw(row))
         if isinstance(found, dict):
             names.update(dict.fromkeys(found))
+            first = first or found
         nested.update(
             {name for name, value in found.items() if isinstance(value, dict | list)}
             if isinstance(found, dict)
@@ -48,10 +50,27 @@ def json_columns(lines: Lines) -> tuple[str, ...]:
         "bid",
         "b",
     }:
-        name = next(each for each in names if each in nested)
-        reason = f"holds its values within {name}: `jq -c '.{name}' FILE | tickdeck load /dev/stdin …` takes them out"
+        reason = _within(first, next(each for each in names if each in nested))
         raise FileError(lines.file, reason, line=int(lines.number[0]))
     return tuple(names)
+
+
+def _within(of: Mapping[str, Any], name: str) -> str:
+    """Why an object is no trade whose values lie within others, the first of them `name`; and what takes them out."""
+    lists = [value for value in of.values() if isinstance(value, list)]
+    if len(lists) > 1 and len(lists) == len(of) and not any(map(_nested, lists)):
+        keys = ", ".join(list(of)[:3])
+        return f"has a list of values for each of {keys}: write it as rows, such as with pandas: pd.read_json(FILE).to_csv(…)"
+    rows = [
+        key for key, value in of.items() if isinstance(value, list) and value and isinstance(value[0], dict)
+    ]
+    if rows:
+        return f"holds its rows within {rows[0]}: `jq -c '.{rows[0]}[]' FILE | tickdeck load /dev/stdin …` takes them out"
+    parts = [key for key, value in of.items() if isinstance(value, dict) and not _nested(value.values())]
+    if not parts:
+        return "holds its values deeper than one level: write them out as CSV, or with jq as one flat object a line"
+    name = name if name in parts else parts[0]
+    return f"holds its values within {name}: `jq -c '. + .{name} | del(.{name})' FILE | tickdeck load /dev/stdin …` takes them out"
 
 
 def split_json(lines: Lines, columns: tuple[str, ...]) -> tuple[Fields, list[Reject]]:

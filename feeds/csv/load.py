@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tickdeck.feeds.base import FeedBatch, ahead
 from tickdeck.feeds.csv.bytes import members_of
+from tickdeck.feeds.csv.fields import LineOrigins
+from tickdeck.feeds.csv.neighbours import Neighbours
 from tickdeck.feeds.csv.options import CsvOptions
 from tickdeck.feeds.csv.reader import CsvReader
 from tickdeck.feeds.csv.repairs import repairs_in
@@ -26,9 +28,16 @@ class CsvLoad:
         self.name = ", ".join(path.name for path in paths)
         self.readers: list[CsvReader] = []
         self.failures: list[FileError] = []
+        self._compares = options.price_scale is None and not options.all_rows
+        self._neighbours: Neighbours | None = None
+        self._refused: set[str] = set()
+        self._repaired: set[str] = set()  # somebody has looked at the rows of these
         for path in paths:
             try:
-                self.readers += _readers(path, options)
+                found = _readers(path, options)
+                self.readers += found
+                if repairs_in(path) is not None:
+                    self._repaired.update(reader.file for reader in found)
             except FileError as exc:
                 self.failures.append(exc)
 
@@ -36,6 +45,10 @@ class CsvLoad:
         """Take prices of 0 and below of these; before anything is read."""
         for reader in self.readers:
             reader.allow_negative(symbols)
+
+    def compare_with(self, stored: Neighbours) -> None:
+        """Refuse a file, from there on, whose prices are of another unit than what is stored beside them."""
+        self._neighbours = stored if self._compares else None
 
     @property
     def size(self) -> int:
@@ -48,12 +61,22 @@ class CsvLoad:
     async def batches(self) -> AsyncIterator[FeedBatch]:
         """Yield the blocks of all files."""
         async for batch in ahead(self._blocks()):
-            yield batch
+            file = batch.origins.blocks[0].file if isinstance(batch.origins, LineOrigins) else ""
+            if self._neighbours is not None and len(batch) and file not in self._refused | self._repaired:
+                fault = await self._neighbours.fault(file, batch)
+                if fault is not None:
+                    self.failures.append(fault)
+                    self._refused.add(file)
+            if file not in self._refused:
+                yield batch
 
     def _blocks(self) -> Iterator[FeedBatch]:
         for reader in self.readers:
             try:
-                yield from reader
+                for batch in reader:
+                    if reader.file in self._refused:
+                        break
+                    yield batch
             except FileError as exc:
                 self.failures.append(exc)
 

@@ -49,6 +49,11 @@ _WAYS: Final = (
     (re.compile(r'="?.*"?'),
      "written as a formula for a spreadsheet: `sed -E 's/=\"([^\"]*)\"/\\1/g'` takes that off"),
 )  # fmt: skip
+NO_ASKS: Final = (
+    9999.99, 99999.99, 199999.99, 999999.99, 9999999.99, 99999999.99, 99999.0, 199999.0, 200000.0, 999999.0, 9999999.0,
+    99999999.0, 999999999.0,
+)  # fmt: skip
+"""What feeds and terminals write where nobody offers."""
 
 
 def what_helps(text: str, *, decimal_said: bool) -> str:

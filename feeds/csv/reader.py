@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tickdeck.db.market.conditions import updates_of
 from tickdeck.db.market.types import DAY_US, TickBatch, from_us
 from tickdeck.feeds.base import NO_TICKS, FeedBatch, join
 from tickdeck.feeds.csv.bytes import ByteSource
@@ -33,11 +34,14 @@ from tickdeck.feeds.csv.fields import (
 )
 from tickdeck.feeds.csv.json_lines import json_columns, split_json
 from tickdeck.feeds.csv.kinds import Kind
+from tickdeck.feeds.csv.last_line import ENOUGH, cut_reason
 from tickdeck.feeds.csv.layout import Layout, find_layout, is_header, same_names
+from tickdeck.feeds.csv.notations import NO_ASKS
 from tickdeck.feeds.csv.options import CsvOptions
 from tickdeck.feeds.csv.order import DoubleHours, Fills, Occurrences, runs_newest_first
-from tickdeck.feeds.csv.reading import Reading, described, find_reading
+from tickdeck.feeds.csv.reading import OWN, Reading, described, find_reading
 from tickdeck.feeds.csv.rows import FieldError, Row, read_key, read_row, text_of
+from tickdeck.feeds.csv.scales import Scales
 from tickdeck.feeds.csv.times import wall_clock_of
 from tickdeck.feeds.csv.trades import RowChoice
 from tickdeck.feeds.errors import FileError
@@ -48,6 +52,9 @@ _HALF_DAY_US: Final = DAY_US // 2
 _HOUR_US: Final = DAY_US // 24
 _NOON: Final = 12
 _FEW_ROWS: Final = 8
+_FAR_APART: Final = 100
+_TAIL_ROWS: Final = 1_000
+_MOST_STEPS: Final = 5
 _DELIMITERS: Final = {"\t": "tab", " ": "space"}
 
 
@@ -65,6 +72,10 @@ class FileFacts:
     """How many rows have the number of another with other values."""
     headers: int = 0
     """How often the header came again."""
+    unended: int | None = None
+    """The number of the last line, where it has no line end and the others have one."""
+    steps: Sequence[str] = ()
+    """Where prices went up or down by a power of ten from one day to another."""
 
     @property
     def layout(self) -> Layout:
@@ -82,6 +93,11 @@ class FileFacts:
             said.append(f"{self.fills:,} rows are further fills of a number, and numbered apart")
         if self.headers:
             said.append(f"the header comes again {self.headers:,} times")
+        said += self.steps[:_MOST_STEPS]
+        if self.unended is not None:
+            said.append(
+                f"line {self.unended:,}, the last, has no line end: if the file was cut, its last field may be too"
+            )
         return [*said, *self.packing]
 
 
@@ -124,6 +140,10 @@ class CsvReader:
         self._end: FileError | None = None
         self._before_us: int | None = None  # the time of the last row
         self._clocks: dict[str, int] = {}  # the last time of each symbol, in a file of one date
+        self._scales = Scales()
+        self._unended: int | None = None  # the number of the last line, where it has no line end
+        self._tail: list[str] = []  # the last column of the rows that were read last
+        self._begun = False
         self._repairs = None if repairs is None else dict(repairs)
         self._repaired: list[int] = []  # lines of the block whose place is kept
 
@@ -205,6 +225,7 @@ class CsvReader:
                 yield item
                 continue
             lines = item
+            self._unended = _without_end(lines)
             if layout is None and len(lines):
                 if b"\0" in lines.data[:BINARY_SAMPLE].rstrip(b"\0"):
                     raise FileError(self.file, "is no text: it looks like a binary file")
@@ -278,6 +299,9 @@ class CsvReader:
             facts.newest_first = runs_newest_first(columns.ticks.time_us[keyed])
             self._occurrences = Occurrences(newest_first=facts.newest_first)
             self._fills = Fills(newest_first=facts.newest_first)
+        if self._repairs:
+            # Also those that could be read, and were refused for what was beside them.
+            columns.good &= ~np.isin(fields.lines.number, list(self._repairs))
         rejects = [] if columns.good.all() else self._read_one_by_one(fields, columns, facts)
         _forget_sides(fields, columns, reading.layout)
         if self._choice is not None and self._choice.marked is not None:
@@ -291,20 +315,117 @@ class CsvReader:
             good = np.flatnonzero(columns.good)
             columns.ticks.seq[good] = self._fills.number(columns.ticks.take(good))
             facts.fills = self._fills.found
-        if reading.style.zone is not None and not reading.style.units and not reading.options.all_rows:
-            self._refuse_half_clock(columns, fields, facts)
-        if reading.style.date is not None:
-            self._end_at_midnight(columns, fields.lines, facts)
+        rejects += self._look_closer(fields, columns, facts)
         if self._repairs is not None:
             columns.good &= np.isin(fields.lines.number, self._repaired)
         kept = columns.keyed if reading.occurrence else columns.good
         known = np.flatnonzero(kept)
         origins = LineOrigins.of(fields.lines, known)
+        ticks = _with_updates(columns.ticks, reading)
         if len(known) == len(kept):
             self._coded = columns.coded
-            return FeedBatch(columns.ticks, origins), columns.good, rejects
+            return FeedBatch(ticks, origins), columns.good, rejects
         self._coded = None
-        return FeedBatch(columns.ticks.take(known), origins), columns.good[known], rejects
+        return FeedBatch(ticks.take(known), origins), columns.good[known], rejects
+
+    def _look_closer(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
+        """Refuse what each row alone does not tell: a last line that was cut, other units, times of other days or halves of them."""
+        reading = facts.reading
+        rejects: list[Reject] = []
+        own = reading.layout.names[: len(OWN)] == OWN  # what an export wrote comes back as it was
+        if self._repairs is None and not reading.options.all_rows and not own:
+            rejects += self._refuse_stand_ins(fields, columns, facts)
+            rejects += self._refuse_cut(fields, columns, facts)
+            if self._options.price_scale is None:
+                rejects += self._refuse_other_scale(fields, columns, facts)
+        if reading.style.zone is not None and not reading.style.units and not reading.options.all_rows:
+            self._refuse_half_clock(columns, fields, facts)
+        if reading.style.date is not None:
+            self._end_at_midnight(columns, fields.lines, facts)
+        return rejects
+
+    def _refuse_stand_ins(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
+        """Rows with a time or a quote that stands for none: the first instant of 1970, an ask of nines far above the bid."""
+        ticks, layout = columns.ticks, facts.layout
+        found: list[tuple[str, NDArray[np.bool_], str]] = []
+        if not ticks.time_us.all():
+            found.append(
+                (
+                    "time",
+                    columns.good & (ticks.time_us == 0),
+                    "is the first instant of 1970, which stands for no time",
+                )
+            )
+        if "ask" in layout.index:
+            far = columns.good & np.isin(ticks.ask, NO_ASKS) & (ticks.ask > _FAR_APART * ticks.bid)
+            found.append(("ask", far, "stands for no ask (where it is one: --all-rows)"))
+        rejects = []
+        for field, where, reason in found:
+            for row in np.flatnonzero(where).tolist():
+                columns.good[row] = False
+                number, raw = int(fields.lines.number[row]), shown(fields.lines.raw(row))
+                rejects.append(Reject(self.file, number, field, reason, raw))
+        return rejects
+
+    def _refuse_cut(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
+        """The last line, where it has no end and its last field may have lost some: refused, and no tick any more."""
+        layout = facts.layout
+        at = len(layout.names) - 1
+        field = next((name for name, place in layout.index.items() if place == at), None)
+        if field is None or self.source.kind is not Kind.TEXT or self.source.columns is not None:
+            return []
+        row = len(fields) - 1
+        last = row >= 0 and self._unended == fields.lines.number[row]
+        if last:
+            facts.unended = self._unended
+        before = range(max(0, row + 1 - last - _TAIL_ROWS), row + 1 - last)
+        texts = [fields.text(at, each).decode("utf-8", "replace") for each in before]
+        self._tail = texts if len(texts) >= ENOUGH else [*self._tail, *texts][-_TAIL_ROWS:]
+        if not last or not columns.good[row]:
+            return []
+        reason = cut_reason(fields.text(at, row).decode("utf-8", "replace"), self._tail)
+        if reason is None:
+            return []
+        columns.good[row] = False
+        return [Reject(self.file, self._unended or 0, field, reason, shown(fields.lines.raw(row)))]
+
+    def _refuse_other_scale(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
+        """End the file where a symbol's prices go on in another unit; refuse rows of which too few follow to tell.
+
+        Raises `FileError` where that is among the rows by which it was decided how the file is read.
+        """
+        index, mark = facts.layout.index, facts.reading.decimal.encode()
+        at = index.get("price", index.get("bid", 0))
+        lines, begun = fields.lines, self._begun
+        self._begun = True
+        changes = self._scales.look(
+            columns.ticks, columns.good, columns.coded, lambda row: mark in fields.text(at, row)
+        )
+        facts.steps = self._scales.said
+        rejects = []
+        for change in changes:
+            number = int(lines.number[change.row])
+            if change.alone:
+                columns.good[change.row] = False
+                reason = (
+                    f"{change.words()}: a bad print, or of another unit (as it is written: --price-scale 1)"
+                )
+                rejects.append(Reject(self.file, number, "price", reason, shown(lines.raw(change.row))))
+                continue
+            fault = FileError(
+                self.file,
+                f"{change.words()} and so it goes on, as where the unit changes: "
+                + ("what comes from here on is not read; " if begun else "")
+                + "have each unit in a file of its own, with --price-scale for cents (--price-scale 1: all are right as "
+                "they are written)",
+                line=number,
+                field=facts.layout.names[at],
+            )
+            if not begun:
+                raise fault
+            columns.good[change.row :] = columns.keyed[change.row :] = False
+            self._end = fault
+        return rejects
 
     def _end_at_midnight(self, columns: Columns, lines: Lines, facts: FileFacts) -> None:
         """End the file where its times of day begin anew, so that one date cannot be that of all rows."""
@@ -382,6 +503,10 @@ class CsvReader:
                 break
             texts = {name: fields.text(at, row) for name, at in reading.layout.index.items()}
             fold = self._fold(number, texts, reading)
+            if self._repairs is not None and number in self._repairs:
+                self._keep_key(columns, row, texts, reading, fold)
+                self._put_repaired(columns, row, number, facts)
+                continue
             try:
                 tick = read_row(texts, reading, fold=fold)
             except FieldError as exc:
@@ -393,7 +518,6 @@ class CsvReader:
                     )
                 rejects.append(Reject(self.file, number, exc.field, reason, shown(raw)))
                 self._keep_key(columns, row, texts, reading, fold)
-                self._put_repaired(columns, row, number, facts)
             else:
                 put_row(columns, row, tick)
         return rejects
@@ -587,10 +711,25 @@ def _forget_sides(fields: Fields, columns: Columns, layout: Layout) -> None:
             side[~np.array(known, dtype=np.bool_)[codes]] = 0
 
 
+def _with_updates(ticks: TickBatch, reading: Reading) -> TickBatch:
+    """`ticks` with what each moves, where the layout says how its conditions are written."""
+    preset = reading.layout.preset
+    if preset is None or preset.conditions is None or ticks.conditions is None:
+        return ticks
+    return replace(
+        ticks, updates=updates_of(ticks.conditions, ticks.time_us, preset.conditions, ticks.exchange)
+    )
+
+
 def _some(fields: Fields, rows: NDArray[np.intp]) -> Fields:
     return replace(
         fields, lines=fields.lines.take(rows), start=fields.start[:, rows], end=fields.end[:, rows]
     )
+
+
+def _without_end(lines: Lines) -> int | None:
+    """The number of the last line, where it is the only one that has no line end."""
+    return int(lines.number[-1]) if lines.unended and lines.number[-1:].sum() > 1 else None
 
 
 def _without_nul(lines: Lines) -> tuple[Lines, list[Reject]]:

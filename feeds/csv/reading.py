@@ -72,7 +72,7 @@ _TOTAL: Final = re.compile(
 _MINOR: Final = re.compile(r"cents?\b|pence|paise|_x?10{2,}\b|1?e-\d+\b|_e-?\d+\b", re.IGNORECASE)
 """In the name of a column of prices: not of the currency itself."""
 _FIXED_WIDTH: Final = 5
-_OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
+OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
 """What `tickdeck export` writes: its seq is that of the ticks, whatever it is."""
 _HUGE: Final = 1_000_000_000
 _TICK: Final = 100_000
@@ -321,7 +321,7 @@ def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
             raise FileError(
                 file,
                 f"{texts[row]} is {times:,.0f} times what other prices of {symbol or 'it'} are, which have a point: it may "
-                "be of another unit, such as cents (--all-rows takes all as they are written)",
+                "be of another unit, such as cents (--price-scale 1 takes all as they are written)",
                 line=int(fields.lines.number[row]),
                 field=layout.names[layout.index["price"]],
             )
@@ -338,7 +338,7 @@ def _with_numbers(fields: Fields, layout: Layout) -> tuple[Layout, list[str]]:
         return layout.without("seq"), [f"{name} is empty and numbers no trades"]
     if not _are_numbers(texts):
         return layout.without("seq"), [f"{name} is no number and gives no order"]
-    if layout.names[: len(_OWN)] != _OWN and not _are_different(texts):
+    if layout.names[: len(OWN)] != OWN and not _are_different(texts):
         return layout.without("seq"), [f"{name} is the same for many rows and numbers no trades"]
     return layout, []
 

@@ -265,7 +265,8 @@ def _seq(text: str) -> int:
         raise FieldError("seq", f"{cut_short(text)!r} has lost its last {power} digits")
     if value is None or not value.is_finite() or value != value.to_integral_value():
         raise FieldError(
-            "seq", f"{cut_short(text)!r} is no whole number" + ("" if text else " (it is empty)")
+            "seq",
+            f"{cut_short(text)!r} is no whole number ({'where numbers are texts: --map seq=' if text else 'it is empty'})",
         )
     if not -_WIDEST_SEQ <= value < _WIDEST_SEQ:
         raise FieldError("seq", f"{cut_short(text)} does not fit into 64 bits")

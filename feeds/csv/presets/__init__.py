@@ -12,11 +12,12 @@ from importlib.resources import files
 from typing import Any, Final
 
 from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.conditions import Family
 from tickdeck.feeds.csv.options import CsvOptions, parse_options, plain
 
 NO_PRESET: Final = "none"
 _KEYS: Final = {
-    "title", "source", "checked", "side_rows", "header", "columns", "optional", "file_name", "own_name", "symbol_blanks",
+    "title", "source", "checked", "side_rows", "conditions", "header", "columns", "optional", "file_name", "own_name", "symbol_blanks",
     "occurrence", "map", "where", "guard", "side", "time_unit", "time_zone", "time_format", "delimiter",
     "price_scale", "decimal", "all_rows", "fixed_point", "trades", "flags",
 }  # fmt: skip
@@ -42,7 +43,7 @@ class Preset:
     `guard`: column to the values of rows that are trades.  `trades`: the column without which no row is a single trade.
     `checked`: with what the layout was compared: its "source", "files" of that vendor that others describe, or nothing
     (written from "memory").  `side_rows`: column to its values where the side is that of the trade, not known elsewhere.
-    `flags`: column to the bits of which a trade has one, where the price is repeated in other rows.  `options` are what
+    `conditions`: the notation of the sale conditions.  `flags`: column to the bits of which a trade has one, where the price is repeated in other rows.  `options` are what
     a user would say.
     """
 
@@ -63,6 +64,7 @@ class Preset:
     trades: str | None
     flags: Mapping[str, int]
     side_rows: Mapping[str, frozenset[str]]
+    conditions: Family | None
     options: CsvOptions
 
     def applied(self, options: CsvOptions, file_name: str) -> CsvOptions:
@@ -162,6 +164,7 @@ def _read(name: str, facts: dict[str, Any]) -> Preset:
         trades=facts.get("trades"),
         flags=facts.get("flags", {}),
         side_rows={column: frozenset(values) for column, values in facts.get("side_rows", {}).items()},
+        conditions=facts.get("conditions"),
         side=None if side is None else Side(frozenset(side["buy"]), frozenset(side["sell"])),
         options=replace(options, time_units=tuple(units)),
     )

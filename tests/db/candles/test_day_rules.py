@@ -17,10 +17,12 @@ from tests.reference import MINUTE, Tick, distinct, store, utc
 from tickdeck import frames
 from tickdeck.app.market.fold import fold_seconds
 from tickdeck.app.market.state import MarketState
+from tickdeck.db.candles.imported import store_bars
 from tickdeck.db.candles.indicated import values_of
 from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.candles.verify import verify
 from tickdeck.db.instruments import days_of, describe_instruments, list_instruments, upsert_instruments
+from tickdeck.db.market.bars import Bar
 from tickdeck.db.market.corrections import Correction
 from tickdeck.db.market.indicators import parse_all
 from tickdeck.db.market.orderflow import footprint_of
@@ -33,6 +35,7 @@ from tickdeck.db.ticks.corrections import restate_ticks
 from tickdeck.db.ticks.read import read_ticks
 
 HOUR = 60 * MINUTE
+QUARTER = 15 * MINUTE
 NUMBERS = count()
 # Of each: its zone, when its days start, and from their date's midnight on, how long that is.
 RULES = {
@@ -94,15 +97,55 @@ ticks_around = st.builds(
 )
 
 
+quarters = st.builds(
+    lambda text, quarter, prices, volume: (utc(text) + quarter * QUARTER, prices, float(volume)),
+    st.sampled_from(ANCHORS),
+    st.integers(-120, 120),
+    st.lists(st.integers(9_900, 10_100).map(lambda cents: cents / 100), min_size=4, max_size=4),
+    st.integers(0, 900),
+)
+
+
+async def assert_imported(
+    connection: Any, symbol: str, rule: str, ticks: list[Tick], drawn: list[tuple[int, list[float], float]]
+) -> None:
+    """Bars of a quarter of an hour, where no tick is, are of the same days: each as if it were four ticks."""
+    taken = {tick.time_us // QUARTER for tick in ticks}
+    bars, every = [], list(ticks)
+    for start_us, prices, volume in {each[0]: each for each in drawn}.values():
+        if start_us // QUARTER in taken:
+            continue
+        first, last = prices[0], prices[-1]
+        bars.append(
+            Bar(symbol, "15m", start_us, first, max(prices), min(prices), last, volume, None, len(prices))
+        )
+        places = [start_us, start_us + 1, start_us + 2, start_us + QUARTER - 1]
+        sizes = [volume, 0.0, 0.0, 0.0]
+        every += [Tick(*row) for row in zip(places, range(4), prices, sizes, strict=True)]
+    every.sort()
+    days = await days_of(connection, symbol)
+    stored = await store_bars(connection, bars, days, "test")
+    assert stored.stored == len(bars)
+    intervals: list[Interval] = ["1d", "1w", "1M"]
+    for interval in intervals:
+        assert shown(await read_candles(connection, symbol, interval)) == folded(every, rule, interval)
+
+
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rule=st.sampled_from(sorted(RULES)),
     drawn=st.lists(ticks_around, min_size=1, max_size=40),
     built=st.sampled_from([0, 3, 1000]),
+    bars=st.lists(quarters, max_size=20),
     data=st.data(),
 )
 async def test_every_place_has_the_days_of_the_reference(
-    tickdeck_db: str, rule: str, drawn: list[Tick], built: int, data: st.DataObject
+    tickdeck_db: str,
+    rule: str,
+    drawn: list[Tick],
+    built: int,
+    bars: list[tuple[int, list[float], float]],
+    data: st.DataObject,
 ) -> None:
     zone, start, _ = RULES[rule]
     ticks = distinct(drawn)
@@ -164,6 +207,7 @@ async def test_every_place_has_the_days_of_the_reference(
             await connection.fetchval("select tickdeck_build_candles_v1($1)", most)
             left = [tick for tick in ticks if tick is not gone]
             assert shown(await read_candles(pool, symbol, "1d")) == folded(left, rule, "1d")
+        await assert_imported(connection, symbol, rule, left, bars)
         if built:
             assert [each for each in await verify(pool) if each.symbol == symbol] == []
     finally:

@@ -43,6 +43,15 @@ HALF_DAY = utc("2013-11-29T19:00")  # an hour after the early close
         ("lean", "20000200", NOON, NOT_LAST),
         ("lean", "1000000", NOON, 0),
         ("lean", "80000001", NOON, VOLUME),
+        ("polygon", "0", NOON, ALL),
+        ("polygon", "14,41", NOON, ALL),
+        ("polygon", "12", MORNING, ALL),
+        ("polygon", "12,37", MORNING, VOLUME),
+        ("polygon", "2", NOON, VOLUME),
+        ("polygon", "4", NOON, ALL),  # bunched; the letter of the plans means average price as well
+        ("polygon", "10", NOON, NOT_LAST),
+        ("polygon", "16", NOON, 0),
+        ("polygon", "60", NOON, ALL),
     ],
 )
 def test_what_a_print_moves(family: Family, text: str | None, time_us: int, moves: int) -> None:
@@ -56,6 +65,7 @@ def test_the_notation_is_told_by_what_is_unmistakable() -> None:
     assert family_of(["", "@", " F I"]) == "sip"
     assert family_of(["1", "20", "4", "F"]) is None
     assert family_of(["@", "20000020"]) is None
+    assert family_of(["2", "12,37"]) == "polygon"
 
 
 @pytest.mark.parametrize(
@@ -77,3 +87,9 @@ def test_an_agreed_price_off_exchange_in_extended_hours_counts_in_volume_only() 
     evening = np.full(4, utc("2013-10-07T20:35:46"), dtype=np.int64)
     exchange = np.array(["D", "P", "D", "D"], dtype=object)
     assert updates_of(masks, evening, "lean", exchange).tolist() == [VOLUME, ALL, ALL, ALL]
+
+
+def test_numbers_are_described_where_exchanges_have_numbers() -> None:
+    assert describe("12,37") == ("TI", "extended hours, odd lot")
+    assert describe("2", "11") == ("W", "average price")
+    assert describe("2", "P") == ("C", "cash sale")  # a flag of Lean's

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tickdeck.db.market.types import concat, from_us
+from tickdeck.db.market.types import UPDATES_ALL, UPDATES_VOLUME, concat, from_us
 from tickdeck.feeds.csv.options import CsvOptions, parse_options
 from tickdeck.feeds.csv.presets import presets
 from tickdeck.feeds.csv.reader import CsvReader
@@ -148,6 +148,21 @@ def test_a_sample_of_each_layout_is_read(tmp_path: Path, name: str, by_name: boo
     assert ticks.side_names()[0] == SIDES.get(name)
 
 
+def test_conditions_in_the_numbers_of_a_layout(tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    head = "ticker,conditions,correction,exchange,id,participant_timestamp,price,sequence_number,sip_timestamp,size"
+    rows = [
+        f'SPY,"{each}",0,11,1,1704205800000000000,470.25,{n},1704205800000123456,100'
+        for n, each in enumerate(["2", "14,41", ""])
+    ]
+    path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    (batch,) = CsvReader(path, CsvOptions())
+    assert batch.ticks.updates is not None
+    assert batch.ticks.updates.tolist() == [UPDATES_VOLUME, UPDATES_ALL, UPDATES_ALL]
+    assert batch.ticks.conditions is not None
+    assert batch.ticks.conditions.tolist() == ["2", "14,41", None]
+
+
 def test_hidden_executions_of_lobster_have_no_side(tmp_path: Path) -> None:
     path = tmp_path / "AMZN_2015-06-22_34200000_57600000_message_5.csv"
     path.write_text("34200.1,4,7,21,2238100,1\n34200.2,5,0,20,2238200,1\n34200.3,4,8,20,2238200,-1\n")
@@ -158,10 +173,10 @@ def test_hidden_executions_of_lobster_have_no_side(tmp_path: Path) -> None:
 
 def test_what_a_layout_was_compared_with_is_said(tmp_path: Path) -> None:
     assert {preset.checked for preset in presets().values()} == {"source", "files", "memory"}
-    for name in ("kibot", "lean"):
+    for name in ("firstrate", "lean"):
         file, content, options, _ = SAMPLES[name]
         (tmp_path / file).write_text(content)
         reader = CsvReader(tmp_path / file, replace(options, preset=name))
         list(reader)
         assert reader.facts is not None
-        assert any("from memory" in each for each in reader.facts.assumptions()) == (name == "kibot")
+        assert any("from memory" in each for each in reader.facts.assumptions()) == (name == "firstrate")

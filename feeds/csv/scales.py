@@ -1,0 +1,174 @@
+"""Watches for prices whose unit changes inside a file: dollars that go on as cents, where another file was appended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tickdeck.db.market.types import HOUR_US, TickBatch
+from tickdeck.feeds.csv.columns import Coded
+
+FAR: Final = 80.0
+"""A step by less is never another unit."""
+_LEAST: Final = 2
+_NEAR: Final = float(np.log10(1.1))
+"""How far from a power of ten a step may be that is one of units: between neighbours, a market hardly moves."""
+_NEARLY: Final = float(np.log10(1.25))
+"""The same where the notation changes as well, or what is compared is not of the same hour."""
+_LEVEL: Final = 5
+_STEADY: Final = 2.0
+_OFTEN: Final = 6
+_BEFORE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From `row` on (of the batch that was looked at) the prices of `symbol` are 10**`power` times what they were.
+
+    `alone`: there are too few rows behind it to tell a change from a bad print.
+    """
+
+    row: int
+    symbol: str
+    power: int
+    price: float
+    before: float
+    alone: bool = False
+
+    def words(self) -> str:
+        """What happened, for a message."""
+        times = f"{10**self.power:,} times" if self.power > 0 else f"a {10**-self.power:,}th of"
+        return f"{self.price:.12g} is {times} what {self.symbol} had before ({self.before:.12g})"
+
+
+def power_of(now: float, before: float, *, near: float = _NEARLY) -> int:
+    """The power of ten, 2 and above or -2 and below, by which two prices differ; 0: they differ otherwise, or less."""
+    if not (now > 0 and before > 0):
+        return 0
+    exponent = float(np.log10(now / before))
+    power = round(exponent)
+    return power if abs(power) >= _LEAST and abs(exponent - power) <= near else 0
+
+
+@dataclass(slots=True)
+class Scales:
+    """The last price of each symbol, and what was noticed: `said` has the steps over more than an hour, as after a split.
+
+    A change is a step by a power of ten, 100 or more, between neighbours of one symbol, to prices that stay there (five of
+    them, or where the notation changes as well, as from 187.15 to 18715, one) and came from a level that stayed; or many steps
+    there and back.  A crash, a squeeze or an auction moves through other prices or by other factors; a single bad print is
+    followed by its neighbours again; a split lies between two days.
+    """
+
+    said: list[str] = field(default_factory=list)
+    _last: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def look(
+        self, ticks: TickBatch, good: NDArray[np.bool_], coded: Coded | None, pointed: Callable[[int], bool]
+    ) -> list[Change]:
+        """The changes among the next rows, those that are `alone` and at most one other, which is the last.
+
+        `pointed` tells whether a row's price is written with a decimal mark.
+        """
+        rows = np.flatnonzero(good & (ticks.price > 0))
+        if not len(rows):
+            return []
+        codes, names = pd.factorize(ticks.symbol[rows]) if coded is None else (coded[0][rows], coded[1])
+        if len(names) > 1:
+            rows, codes = (each[np.argsort(codes, kind="stable")] for each in (rows, codes))
+        price, time_us = ticks.price[rows], ticks.time_us[rows]
+        first = np.flatnonzero(np.diff(codes, prepend=-1))
+        symbols = names[codes[first]].tolist()
+        before = np.empty(len(rows))
+        before[1:] = price[:-1]
+        known = [self._last.get(symbol, (np.nan, 0)) for symbol in symbols]
+        before[first] = [each[0] for each in known]
+        last = np.append(first[1:], len(rows)) - 1
+        self._last.update(
+            zip(symbols, zip(price[last].tolist(), time_us[last].tolist(), strict=True), strict=True)
+        )
+        step = price / before
+        hits = np.flatnonzero((step >= FAR) | (step <= 1 / FAR))
+        if not len(hits):
+            return []
+        earlier = np.empty(len(rows), dtype=np.int64)
+        earlier[1:] = time_us[:-1]
+        earlier[first] = [each[1] for each in known]
+        found: list[Change] = []
+        for group in np.split(hits, np.flatnonzero(np.diff(codes[hits])) + 1):
+            at = int(np.searchsorted(first, group[0], side="right")) - 1
+            here = slice(int(first[at]), int(last[at]) + 1)
+            found += self._of_one(
+                symbols[at], group.tolist(), here, rows, price, before, time_us - earlier, pointed
+            )
+        found.sort(key=lambda change: change.row)
+        sure = next((place for place, change in enumerate(found) if not change.alone), None)
+        return found if sure is None else found[: sure + 1]
+
+    def _of_one(
+        self,
+        symbol: str,
+        hits: list[int],
+        here: slice,
+        rows: NDArray[np.intp],
+        price: NDArray[np.float64],
+        before: NDArray[np.float64],
+        gap_us: NDArray[np.int64],
+        pointed: Callable[[int], bool],
+    ) -> list[Change]:
+        """The changes of one symbol, whose rows are `here`."""
+        found = []
+        there_and_back = [hit for hit in hits if power_of(price[hit], before[hit], near=_NEAR)]
+        for hit in hits:
+            now = price[hit : min(hit + _LEVEL, here.stop)]
+            was = price[max(here.start, hit - _LEVEL) : hit]
+            level = float(np.median(was)) if len(was) else float(before[hit])
+            power = power_of(float(np.median(now)), level)
+            far = not power_of(float(np.median(now)), level, near=_NEAR)
+            if not power or not _steady(now) or not _steady(was):
+                continue
+            other = len(was) > 0 and _other_notation(
+                [pointed(int(row)) for row in rows[max(here.start, hit - _LEVEL) : hit]],
+                [pointed(int(row)) for row in rows[hit : hit + len(now)]],
+            )
+            change = Change(int(rows[hit]), symbol, power, float(price[hit]), level)
+            if far and not other:
+                continue
+            if other and len(was) + len(now) > _LEAST:
+                found.append(change)
+                break
+            if hit > here.start and len(was) < _BEFORE and np.isnan(before[here.start]):
+                continue  # the first prints of a file may be bad ones
+            if abs(int(gap_us[hit])) >= HOUR_US:
+                self.said.append(
+                    f"{change.words()}, hours or days earlier, as after a split: or it is another unit"
+                )
+            elif len(now) == _LEVEL:
+                found.append(change)
+                break
+            elif hit + len(now) == here.stop:
+                found += [
+                    Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True)
+                    for each in range(hit, here.stop)
+                ]
+                # What follows is to be measured by what was before.
+                self._last[symbol] = level, self._last[symbol][1]
+        if not any(not each.alone for each in found) and len(there_and_back) >= _OFTEN:
+            hit = there_and_back[0]
+            power = power_of(price[hit], before[hit])
+            found = [Change(int(rows[hit]), symbol, power, float(price[hit]), float(before[hit]))]
+        return found
+
+
+def _steady(prices: NDArray[np.float64]) -> bool:
+    return not len(prices) or float(prices.max()) <= _STEADY * float(prices.min())
+
+
+def _other_notation(was: list[bool], now: list[bool]) -> bool:
+    """Whether all were written with a point before and none is now, or the other way round."""
+    return (all(was) and not any(now)) or (all(now) and not any(was))
