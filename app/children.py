@@ -32,6 +32,7 @@ RUNS_AFTER_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 8.0
 STANDBY_AFTER_S: Final = 5.0
 """One that has lived for so long gets another beside it that waits to take its place."""
+STANDBY_LONGEST_PAUSE_S: Final = 300.0
 STANDBY: Final = "--standby"
 """Before the arguments of one that waits; app.cli.child knows it."""
 
@@ -157,11 +158,19 @@ class Children:
             restarts += 1
 
     async def _stand_by(self, program: Program) -> None:
-        """Have a process wait beside the program, once that has got over its start."""
-        await asyncio.sleep(STANDBY_AFTER_S)
-        waiting = self._standbys.get(program.name)
-        if program.standby and (waiting is None or waiting.returncode is not None):
-            self._standbys[program.name] = await _spawn(program, 0, standby=True)
+        """Have a process wait beside the program, once that has got over its start; until cancelled."""
+        pause_s = STANDBY_AFTER_S
+        while program.standby:
+            await asyncio.sleep(pause_s)
+            waiting = self._standbys.get(program.name)
+            if waiting is not None and waiting.returncode is None:
+                pause_s = STANDBY_AFTER_S
+                continue
+            pause_s = min(2 * pause_s, STANDBY_LONGEST_PAUSE_S)  # one that cannot load will not soon
+            try:
+                self._standbys[program.name] = await _spawn(program, 0, standby=True)
+            except OSError as exc:  # no memory, no more processes: it goes without
+                log.warning("nothing_stands_by", program=program.name, reason=str(exc))
 
     async def _taking_over(self, program: Program, restarts: int) -> asyncio.subprocess.Process | None:
         """The process that waited, told to begin; None where there is none that can."""

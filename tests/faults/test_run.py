@@ -106,10 +106,16 @@ def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tm
         before = ticks(tickdeck_db)
         wait_for(lambda: ticks(tickdeck_db) > before)
 
-        # At the end nothing is left, what waits neither.
+        # One that waits and dies is replaced; at the end nothing is left, what waits neither.
+        wait_for(lambda: run.child("feed walk", waits=True))
+        waiting = run.child("feed walk", waits=True)
+        assert waiting
+        os.kill(waiting, signal.SIGKILL)
+        wait_for(lambda: not run.child("feed walk", waits=True))
         for words in ("feed walk", "serve"):
             wait_for(lambda words=words: run.child(words, waits=True))  # type: ignore[misc]
         left = [run.child(words, waits=waits) for words in ("feed walk", "serve") for waits in (False, True)]
+        assert all(left)
         with viewing(run.page) as viewer:
             watch = Stopwatch()
             assert run.stop() == 0
