@@ -1,7 +1,8 @@
-"""Writes app/assets/vendor/ anew: scripts of others as they are published, each checked against its hash.
+"""Writes the scripts of others anew as they are published, each checked against its hash: app/assets/vendor/, and what tests need.
 
 - Plotly's bundle for finance.  Dash brings the whole of Plotly, of which the page uses a third.
 - The regenerator runtime.  Dash brings Babel's polyfill for it, of which no browser of today needs the rest.
+- axe-core, for tests only: it looks for what those who see, hear or point otherwise cannot use.
 
 Needs npm.  A new version: its number, and the `dist.integrity` that `npm view PACKAGE@VERSION` prints.
 """
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-VENDOR: Final = Path(__file__).parent.parent / "app" / "assets" / "vendor"
+ROOT: Final = Path(__file__).resolve().parent.parent
+VENDOR: Final = ROOT / "app" / "assets" / "vendor"
+TESTS: Final = ROOT / "tests" / "browser" / "vendor"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A published package: the integrity of its archive, and what is taken of it.
+    """A published package: the integrity of its archive, what is taken of it, and into which folder.
 
     `files` has the name in the archive, the name here, and the SHA-256 of each.
     """
@@ -30,6 +33,7 @@ class Package:
     name: str
     integrity: str
     files: tuple[tuple[str, str, str], ...]
+    folder: Path = VENDOR
 
 
 PACKAGES: Final = (
@@ -65,9 +69,36 @@ PACKAGES: Final = (
             ),
         ),
     ),
+    Package(
+        "axe-core@4.14.1",
+        "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+        (
+            (
+                "axe.min.js",
+                "axe.min.js",
+                "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c",
+            ),
+            (
+                "LICENSE",
+                "axe-LICENSE",
+                "af175b9d96ee93c21a036152e1b905b0b95304d4ae8c2c921c7609100ba8df7e",
+            ),
+            (
+                "LICENSE-3RD-PARTY.txt",
+                "axe-LICENSE-3RD-PARTY",
+                "4f8563870d0fca38bbc3e00b6f670cb7fa9f380ba9f26a7f7d1184a6b18b1653",
+            ),
+        ),
+        TESTS,
+    ),
 )
-HASHES: Final = {here: sha256 for package in PACKAGES for _, here, sha256 in package.files}
-"""SHA-256 by the name here."""
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 by the name, of what belongs into a folder."""
+    return {
+        here: sha256 for package in PACKAGES if package.folder == folder for _, here, sha256 in package.files
+    }
 
 
 def fetch(package: Package) -> None:
@@ -84,8 +115,8 @@ def fetch(package: Package) -> None:
                 file = b"" if member is None else member.read()
                 if hashlib.sha256(file).hexdigest() != sha256:
                     raise ValueError(f"{there} in {archive.name} is not the file with the hash {sha256}")
-                VENDOR.mkdir(exist_ok=True)
-                (VENDOR / here).write_bytes(file)
+                package.folder.mkdir(exist_ok=True)
+                (package.folder / here).write_bytes(file)
 
 
 if __name__ == "__main__":

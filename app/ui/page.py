@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tickdeck.app.ui.assets import Assets
 from tickdeck.app.ui.layout import page
 from tickdeck.db.market.types import Instrument
 
@@ -40,6 +41,12 @@ class Backend(get_backend("fastapi")):  # type: ignore[misc]
             return HTMLResponse(str(dash_app.index()).replace("{nonce}", nonce, 1))  # type: ignore[no-untyped-call]
 
         dash_app._add_url("", index, methods=["GET"])  # noqa: SLF001 - as Dash's own backend does
+
+    def register_assets_blueprint(
+        self, blueprint_name: str, assets_url_path: str, assets_folder: str
+    ) -> None:
+        """The files of app/assets."""
+        self.server.mount(assets_url_path, Assets(directory=assets_folder), name=blueprint_name)
 
     def _setup_catchall(self) -> None:
         """Dash would answer every unknown path with the page and 200, probes of /readyz and typing errors too."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import vendor
+from tickdeck.app.ui.assets import without_comments
 from tickdeck.app.ui.page import ASSETS
 
 VENDOR = ASSETS / "vendor"
@@ -62,9 +63,49 @@ def test_nothing_is_loaded_from_elsewhere(file: Path) -> None:
     assert addresses <= {"http://www.w3.org/2000/svg"}  # the name of a format, never fetched
 
 
-def test_scripts_of_others_are_as_they_were_published() -> None:
-    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.iterdir()}
-    assert there == vendor.HASHES
+def test_what_is_sent_of_a_script_has_its_code_line_by_line_and_no_comments() -> None:
+    source = """// what it is
+/**
+ * A function. @param {string} url such as a/*b
+ */
+export function at(url) { // here
+  /** @type {any} */ (url).go("//x", "/* y */");
+  return `// ${url}`; /* there */
+}
+/* the end */
+"""
+    assert (
+        without_comments(source)
+        == """
+
+
+
+export function at(url) { // here
+  /** @type {any} */ (url).go("//x", "/* y */");
+  return `// ${url}`; /* there */
+}
+
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "file", [path for path in OWN if path.suffix in {".js", ".css"}], ids=lambda path: path.name
+)
+def test_no_text_of_a_script_looks_like_a_comment(file: Path) -> None:
+    kept = zip(file.read_text().splitlines(), without_comments(file.read_text()).splitlines(), strict=True)
+    gone = [line.strip() for line, sent in kept if line.strip() and not sent]
+    assert all(line.startswith(("//", "/*", "*", "@")) or "`" not in line for line in gone)
+    inside = False
+    for line in gone:
+        inside = line.startswith("/*") or (inside and not line.startswith("//"))
+        assert inside or line.startswith("//"), line
+
+
+@pytest.mark.parametrize("folder", [VENDOR, vendor.TESTS], ids=["page", "tests"])
+def test_scripts_of_others_are_as_they_were_published(folder: Path) -> None:
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    assert there == vendor.hashes(folder.resolve())
 
 
 def test_pages_load_what_there_is() -> None:
@@ -78,9 +119,6 @@ def test_colours_are_the_same_in_python_and_css() -> None:
     css = (ASSETS / "app.css").read_text()
     for name, value in {
         "--panel": theme.PANEL,
-        "--header": theme.HEADER,
-        "--line": theme.LINE,
-        "--text": theme.TEXT,
         "--muted": theme.MUTED,
         "--up": theme.UP,
         "--down": theme.DOWN,
