@@ -26,7 +26,20 @@ from tickdeck.app.ui.page import build_page
 from tickdeck.app.users.access import Access
 from tickdeck.app.users.limits import Limits
 from tickdeck.app.users.sharing import Sharing
-from tickdeck.app.web import alerts, analysis, corrections, docs, drawings, login, provider, push, rest, state
+from tickdeck.app.web import (
+    alerts,
+    analysis,
+    corrections,
+    days,
+    docs,
+    drawings,
+    login,
+    provider,
+    push,
+    rest,
+    state,
+    watchlists,
+)
 from tickdeck.app.web import replay as replay_routes
 from tickdeck.app.web.errors import answer_errors
 from tickdeck.app.web.gate import Gate, Sockets
@@ -149,7 +162,9 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(replay_routes.routes(pool))
     app.include_router(rest.router(pool, most_rows=settings.limits.answer_rows))
     app.include_router(analysis.router(pool))
+    app.include_router(days.router(pool))
     app.include_router(drawings.router(door.pool, Sharing(door.pool)))
+    app.include_router(watchlists.router(door.pool))
     app.include_router(alerts.router(door.pool, pool, settings.alerts))
     app.include_router(corrections.router(door.pool, pool))
     app.include_router(state.router(hub.health, hub.metrics.registry))

@@ -72,7 +72,7 @@ async def describe_instruments(pool: PoolOrConnection, found: Sequence[Instrumen
     """Store what an exchange says of its instruments (as a writer), as `upsert_instruments` does.
 
     Days that somebody has set to start at another time than midnight stay as they are, with their zone, and so does
-    whether prices may be below zero.
+    whether prices may be below zero, and a sector where the exchange tells none.
     """
     known = {each.symbol: each for each in await list_instruments(pool)}
     kept = []
@@ -81,7 +81,8 @@ async def describe_instruments(pool: PoolOrConnection, found: Sequence[Instrumen
         negative = each.allow_negative or (before is not None and before.allow_negative)
         if before is not None and before.day_start != "00:00":
             each = replace(each, timezone=before.timezone, day_start=before.day_start)  # noqa: PLW2901
-        kept.append(replace(each, allow_negative=negative))
+        sector = each.sector or (None if before is None else before.sector)
+        kept.append(replace(each, allow_negative=negative, sector=sector))
     await upsert_instruments(pool, kept)
 
 

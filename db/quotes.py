@@ -26,6 +26,16 @@ _RECENT_US: Final = 4 * DAY_US
 _TOGETHER_US: Final = 7 * DAY_US
 
 
+async def usual_volumes(source: PoolOrConnection, at_us: int) -> dict[str, float]:
+    """The mean volume of a day of each symbol that has any, over the newest 20 days that were over by `at_us`.
+
+    At the most 60 days back.  Raises `DatabaseError`.
+    """
+    async with reading(source) as connection:
+        rows = await connection.fetch(statement("usual_volumes"), from_us(at_us))
+    return {row[0]: row[1] for row in rows}
+
+
 class _Last(NamedTuple):
     """A tick that updated the last price."""
 

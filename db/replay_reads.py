@@ -13,8 +13,9 @@ import numpy as np
 
 from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.errors import UnknownSymbolError
-from tickdeck.db.instruments import list_instruments
+from tickdeck.db.instruments import days_of, list_instruments
 from tickdeck.db.lookback import horizon_us
+from tickdeck.db.market.buckets import bucket_of
 from tickdeck.db.market.sessions import TradingCalendar
 from tickdeck.db.market.types import (
     LATEST_US,
@@ -31,6 +32,8 @@ from tickdeck.db.statements import statement
 from tickdeck.db.ticks.read import newest_since
 
 MOST_DAYS = 20_000
+MOST_OF_DAY = 100
+"""Candles of 15 minutes: a day of 25 hours."""
 MOST_MINUTES = 25 * 60
 
 
@@ -49,6 +52,21 @@ async def instruments_of(source: PoolOrConnection, symbols: Sequence[str]) -> li
         if symbol not in known:
             raise UnknownSymbolError(symbol)
     return [known[symbol] for symbol in symbols]
+
+
+async def read_day_line(source: PoolOrConnection, symbol: str, at: tuple[int, int] | None) -> list[float]:
+    """The closes of the 15-minute candles of the newest day with ticks, not after `at` (None: now), oldest first."""
+    async with reading(source) as connection:
+        if at is None:
+            candles = await read_candles(connection, symbol, "15m", limit=MOST_OF_DAY, imported=False)
+        else:
+            candles = await read_candles_at(
+                connection, symbol, "15m", at=at, limit=MOST_OF_DAY, imported=False
+            )
+        if not candles:
+            return []
+        day = bucket_of(candles[-1].time_us, "1d", await days_of(connection, symbol))
+    return [each.close for each in candles if each.time_us >= day.first_us]
 
 
 async def read_ticks_before(

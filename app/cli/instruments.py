@@ -50,6 +50,9 @@ def change(
         ),
     ] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="ISO 4217 code.")] = None,
+    sector: Annotated[
+        str | None, typer.Option("--sector", help="What the overview puts it beside, such as Banks.")
+    ] = None,
     decimals: Annotated[int | None, typer.Option("--decimals", help="Of prices that are shown.")] = None,
     allow_negative: Annotated[
         bool | None,
@@ -70,6 +73,7 @@ def change(
         "day_start": day_start,
         "currency": currency,
         "price_decimals": decimals,
+        "sector": sector,
         "allow_negative": allow_negative,
     }
     values = {field: value for field, value in given.items() if value is not None}
@@ -112,6 +116,13 @@ def _run(role: Role, work: Callable[[Pool], Awaitable[T]]) -> T:
 
 def _line(each: Instrument) -> str:
     where = each.exchange or "around the clock"
-    said = [each.symbol, each.name, where, f"days from {each.day_start} {each.timezone}", each.currency]
+    said = [
+        each.symbol,
+        each.name,
+        where,
+        f"days from {each.day_start} {each.timezone}",
+        each.currency,
+        each.sector,
+    ]
     negative = "prices below zero, too" if each.allow_negative else None
     return " · ".join(part for part in (*said, f"{each.price_decimals} decimals", negative) if part)

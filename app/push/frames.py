@@ -10,6 +10,7 @@ import structlog
 
 from tickdeck.app.market.charts import Chart
 from tickdeck.app.market.quotes import QuoteRow
+from tickdeck.app.market.screen import Screening, parse_screen
 from tickdeck.app.market.state import MarketState
 from tickdeck.app.push.protocol import (
     FIELDS,
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 ROWS_AT_ONCE: Final = 500
 """Rows encoded without letting the event loop do anything else (some milliseconds)."""
+
+
+MOST_SCREENS: Final = 100
+"""Filters that are kept up; one that is asked for less than so many others is evaluated anew."""
 
 
 class Versions(NamedTuple):
@@ -55,6 +60,7 @@ class FrameBuilder:
         self.status = status
         self.status_version = state.version
         self._now_us = now_us
+        self._screenings: dict[str, Screening] = {}  # the one that was asked for last is last
 
     def set_status(self, status: dict[str, Any]) -> bool:
         """Take the new status; False where it is the old one."""
@@ -113,6 +119,8 @@ class FrameBuilder:
         parts = []
         if has.watchlist < then.watchlist and (rows := self._rows(watched, has.watchlist)):
             parts.append(b'"watchlist":{"rows":[' + b",".join(rows) + b"]}")
+        if watched.screen is not None and has.watchlist < then.watchlist:
+            parts += self._screen(watched.screen, has.watchlist)
         if has.chart < then.chart and (chart := self._chart(watched, has.chart)):
             parts.append(chart)
         if has.tape < then.tape and (tape := self._tape(watched, has.tape)):
@@ -128,6 +136,8 @@ class FrameBuilder:
             head = b"" if watched.form == "objects" else b'"fields":' + encode(FIELDS) + b","
             rows = self._rows(watched, -1)
             parts.append(b'"watchlist":{' + head + b'"rows":[' + b",".join(rows) + b"]}")
+        if watched.screen is not None:
+            parts += self._screen(watched.screen, -1)
         if chart := self._chart(watched, -1, whole=True):
             parts.append(chart)
         if tape := self._tape(watched, -1, whole=True):
@@ -153,6 +163,22 @@ class FrameBuilder:
             return state.rows() if since < 0 else state.rows_since(since)
         rows = [state.row(symbol) for symbol in watched.watchlist]
         return [row for row in rows if row is not None and row.version > since]
+
+    def _screen(self, text: str, since: int) -> list[bytes]:
+        """Which symbols pass, to who knows that up to version `since`: all of them, or those that came and went."""
+        state = self.state
+        screening = self._screenings.pop(text, None)
+        if screening is None or screening.born < state.reset_version:
+            screening = Screening(parse_screen(text), state.rows(), state.version)
+        else:
+            screening.update(state.rows_since(screening.version), state.version)
+        self._screenings[text] = screening
+        if len(self._screenings) > MOST_SCREENS:
+            del self._screenings[next(iter(self._screenings))]
+        if since < screening.born:
+            return [b'"screen":' + encode({"all": sorted(screening.inside)})]
+        came, went = screening.moved_since(since)
+        return [b'"screen":' + encode({"in": came, "out": went})] if came or went else []
 
     def _chart(self, watched: Subscription, since: int, *, whole: bool = False) -> bytes | None:
         chart = None if watched.chart is None else self.state.charts.get(watched.chart)

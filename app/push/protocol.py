@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -16,6 +16,7 @@ import orjson
 from tickdeck.app.market.charts import Chart, ChartCandle
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.quotes import QuoteRow
+from tickdeck.app.market.screen import parse_screen
 from tickdeck.app.market.tapes import TapeTick
 from tickdeck.db.alerts import LogEntry
 from tickdeck.db.errors import MAX_EXCERPT, MarketDataError, TickdeckError, UnknownSymbolError, excerpt
@@ -62,6 +63,8 @@ class Subscription:
     """Those of the chart."""
     flow: bool = False
     """Whether the chart has order flow."""
+    screen: str | None = None
+    """A filter over all symbols; who watches it is told which of them pass."""
 
     def only(self, known: Container[str]) -> Subscription:
         """As much of it as there is where only the symbols `known` are."""
@@ -73,6 +76,7 @@ class Subscription:
             self.form,
             self.indicators,
             self.flow,
+            self.screen,
         )
 
 
@@ -144,7 +148,6 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
     watchlist: Literal["all"] | tuple[str, ...] | None = None
     chart: tuple[str, ChartInterval] | None = None
     indicators: tuple[Indicator, ...] = ()
-    tape: str | None = None
     form: RowForm = "objects"
     flow = False
     if request.get("watchlist") is not None:
@@ -161,19 +164,16 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
             flow = _flag(request["chart"].get("flow"), "flow")
         except TickdeckError as exc:
             complaints.append(f"chart: {exc}")
-    if request.get("tape") is not None:
-        try:
-            tape = _symbol(request["tape"], known)
-        except TickdeckError as exc:
-            complaints.append(f"tape: {exc}")
+    tape = _part(request, "tape", lambda value: _symbol(value, known), complaints)
+    screen = _part(request, "screen", _screen, complaints)
     if request.get("rows", "objects") == "arrays":
         form = "arrays"
     elif request.get("rows", "objects") != "objects":
         complaints.append("rows must be 'objects' or 'arrays'")
-    return Subscription(watchlist, chart, tape, form, indicators, flow), complaints
+    return Subscription(watchlist, chart, tape, form, indicators, flow, screen), complaints
 
 
-_PARTS: Final = ("watchlist", "chart", "tape", "rows")
+_PARTS: Final = ("watchlist", "chart", "tape", "rows", "screen")
 
 
 def _watchlist(value: object, known: Container[str]) -> tuple[Literal["all"] | tuple[str, ...], list[str]]:
@@ -198,6 +198,25 @@ def _chart(value: object, known: Container[str]) -> tuple[str, ChartInterval]:
     if len(interval) > MAX_EXCERPT:
         raise ProtocolError(f"interval {excerpt(interval)} is unknown")
     return symbol, parse_chart_interval(interval)
+
+
+def _part(
+    request: dict[str, Any], name: str, read: Callable[[object], str], complaints: list[str]
+) -> str | None:
+    """What a part of the request means; None where it is not there, or wrong, which is then complained of."""
+    if request.get(name) is None:
+        return None
+    try:
+        return read(request[name])
+    except TickdeckError as exc:
+        complaints.append(f"{name}: {exc}")
+        return None
+
+
+def _screen(value: object) -> str:
+    if not isinstance(value, str):
+        raise ProtocolError(f"a filter is a text such as 'chg% > 3', not {excerpt(value)}")
+    return parse_screen(value).text
 
 
 def _flag(value: object, name: str) -> bool:

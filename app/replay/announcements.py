@@ -57,6 +57,7 @@ class Announcements:
                     "exchange": each.exchange,
                     "timezone": each.timezone,
                     "price_decimals": each.price_decimals,
+                    "sector": each.sector,
                 }
                 for each in player.instruments.values()
             ],

@@ -77,6 +77,7 @@ RULES: Final = (
     Rule(r"/metrics", "admin", "metrics"),
     Rule(r"/ws", "viewer", "read"),
     Rule(r"/api/drawings/.*|/api/shares(/.*)?", "analyst"),  # to store and delete; programs only read
+    Rule(r"/api/watchlists/.*", "analyst"),  # as drawings
     Rule(r"/api/alerts/log", "viewer", "read"),
     Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),

@@ -40,6 +40,7 @@ class InstrumentShape(BaseModel):
         ),
     ]
     allow_negative: Annotated[bool, Field(description="whether prices of 0 and below are prices")]
+    sector: Annotated[str | None, Field(description="what an overview puts it beside, such as Banks")]
 
 
 class GapShape(BaseModel):

@@ -96,7 +96,7 @@ class Instrument:
 
     `day_start`: when, by the clocks of `timezone`, a day of its candles starts: `00:00`, its midnight; any time of day up to
     noon; a later one begins the day of the next date, as 17:00 in New York does for currencies.  `allow_negative`: prices
-    of 0 and below are prices.
+    of 0 and below are prices.  `sector`: what an overview puts it beside, such as Banks.
     """
 
     symbol: str
@@ -107,6 +107,7 @@ class Instrument:
     price_decimals: int = 2
     day_start: str = "00:00"
     allow_negative: bool = False
+    sector: str | None = None
 
     @property
     def days(self) -> str:

@@ -14,7 +14,7 @@ from tickdeck.feeds.base import FeedBatch, ahead
 from tickdeck.feeds.clock import PacedClock
 from tickdeck.feeds.walk.history import history
 from tickdeck.feeds.walk.market import Market
-from tickdeck.feeds.walk.symbols import MOST
+from tickdeck.feeds.walk.symbols import MOST, sector_of
 
 MAX_RATE: Final = 1_000_000.0
 _CHUNK_US: Final = 500_000
@@ -66,7 +66,7 @@ class RandomWalk:
         """The walk's symbols: they trade around the clock, their days are those of UTC."""
         symbols = self._market.symbols.tolist()
         return [
-            Instrument(symbol, name, None, "UTC", "USD", 2)
+            Instrument(symbol, name, None, "UTC", "USD", 2, sector=sector_of(name))
             for symbol, name in zip(symbols, self._market.names, strict=True)
         ]
 

@@ -24,6 +24,23 @@ _TRADES: Final = (
 )  # fmt: skip
 
 
+_SECTORS: Final = {
+    "Technology": "Systems Networks Software Robotics Semiconductor Devices Cloud Instruments Optics Payments",
+    "Energy": "Energy Electric Solar Utilities Water Xenon",
+    "Consumer": "Foods Retail Apparel Gaming Hotels Nutrition Brands Media Telecom",
+    "Health": "Biotech Therapeutics Diagnostics Labs",
+    "Financials": "Capital Holdings Insurance Union",
+    "Industrials": "Motors Airways Logistics Shipping Homes Marine Rail Vehicles Yards Aerospace",
+    "Materials": "Mining Chemicals Materials Paper Steel Quarries Zinc",
+}
+_SECTOR_OF: Final = {trade: sector for sector, trades in _SECTORS.items() for trade in trades.split()}
+
+
+def sector_of(name: str) -> str:
+    """The sector of a company, by what it trades in."""
+    return _SECTOR_OF[name.split()[1]]
+
+
 def companies(count: int) -> list[tuple[str, str]]:
     """The first `count` (at most MOST) of (ticker, name); all tickers and names differ."""
     taken: set[str] = set()

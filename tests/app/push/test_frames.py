@@ -187,3 +187,42 @@ def test_text_frames_carry_their_length(length: int) -> None:
 
     payload = b"x" * length
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+def test_a_filter_is_told_whole_and_then_who_came_and_went() -> None:
+    state = state_of("A", "B")
+    state.apply(bars(bar(NOON, 100, symbol="A"), bar(NOON, 100, symbol="B")))
+    frames = builder(state)
+    watched, complaints = parse_subscription({"watchlist": "all", "screen": " chg% > 3 "}, {"A", "B"})
+    assert (watched.screen, complaints) == ("chg% > 3", [])
+    snapshot, has = built(frames, watched, NEVER)
+    assert snapshot is not None
+    assert snapshot["screen"] == {"all": []}
+    state.apply(bars(bar(NOON, 101, symbol="A", seq=2), bar(NOON, 110, symbol="B", seq=2)))
+    frame, has = built(frames, watched, has)
+    assert frame is not None
+    assert frame["screen"] == {"in": ["B"], "out": []}
+    assert len(frame["watchlist"]["rows"]) == 2
+    state.apply(bars(bar(NOON, 102, symbol="A", seq=3)))
+    frame, before = built(frames, watched, has)
+    assert frame is not None
+    assert "screen" not in frame
+    state.apply(bars(bar(NOON, 100, symbol="B", seq=3)))
+    # Who asks after it was forgotten hears of all anew.
+    other = FrameBuilder(state, lambda: NOON, STATUS)
+    frame, _ = built(other, watched, before)
+    assert frame is not None
+    assert frame["screen"] == {"all": []}
+    state.reset()
+    snapshot, _ = built(frames, watched, before)
+    assert snapshot is not None
+    assert snapshot["screen"] == {"all": []}
+
+
+def test_what_is_no_filter_is_complained_of_and_the_rest_stands() -> None:
+    watched, complaints = parse_subscription({"watchlist": "all", "screen": "chg% >"}, {"A"})
+    assert (watched.watchlist, watched.screen) == ("all", None)
+    assert [each for each in complaints if each.startswith("screen: filter: something is missing")]
+    assert parse_subscription({"screen": 3}, {"A"})[1] == [
+        "screen: a filter is a text such as 'chg% > 3', not 3"
+    ]

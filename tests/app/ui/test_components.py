@@ -36,8 +36,14 @@ def formatters(columns: list[dict[str, Any]]) -> set[str]:
 
 
 def test_watchlist_shows_fields_of_the_protocol() -> None:
-    # A symbol's venue is a part of it.
-    assert {column["field"] for column in watchlist.columns()} <= {*FIELDS, "venue", "state"}
+    # A symbol's venue is a part of it; the range follows from the prices, what the day drew is read apart.
+    assert {column["field"] for column in watchlist.columns()} <= {
+        *FIELDS,
+        "venue",
+        "state",
+        "range",
+        "spark",
+    }
 
 
 def test_only_the_last_price_flashes() -> None:

@@ -101,6 +101,9 @@ TABLE: Final[dict[str, dict[str, int]]] = {
     "/api/drawings?symbol=A": _DATA,
     "/api/shared?shared=nothing": _DATA | dict.fromkeys((*_IN, "read token"), 403),
     "/api/shares": _PAGE | {"viewer": 403},
+    "/api/watchlists": _DATA,
+    "/api/usual-volumes": _DATA,
+    "/api/day-lines?symbols=A": _DATA,
     "/api/alerts": _DATA,
     "/api/alerts/log": _DATA,
 }
@@ -114,6 +117,8 @@ CHANGES: Final[dict[str, dict[str, int]]] = {
     "DELETE /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "POST /api/shares": _ANALYST | {"analyst": 422, "admin": 422},
     "DELETE /api/shares/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "PUT /api/watchlists/{number}": _ANALYST | {"analyst": 422, "admin": 422},
+    "DELETE /api/watchlists/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "POST /api/alerts/test": _ANALYST | {"analyst": 422, "admin": 422},
     "PUT /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "DELETE /api/alerts/{number}": _ANALYST | {"analyst": 422, "admin": 422},

@@ -183,10 +183,10 @@ def test_order_flow_is_what_a_notebook_has(
 def test_instruments_are_listed(client: Client) -> None:
     assert client.get("/api/instruments").json() == [
         {"symbol": "A", "name": None, "exchange": None, "timezone": "UTC", "currency": None, "price_decimals": 2,
-         "day_start": "00:00", "allow_negative": False},
+         "day_start": "00:00", "allow_negative": False, "sector": None},
         {
             "symbol": "Q", "name": "Quiet", "exchange": None, "timezone": "Asia/Kolkata", "currency": None,
-            "price_decimals": 4, "day_start": "00:00", "allow_negative": False,
+            "price_decimals": 4, "day_start": "00:00", "allow_negative": False, "sector": None,
         },
     ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from tickdeck.feeds.clock import PacedClock
 from tickdeck.feeds.walk.feed import RandomWalk
 from tickdeck.feeds.walk.history import history
 from tickdeck.feeds.walk.market import Market
-from tickdeck.feeds.walk.symbols import MOST, companies
+from tickdeck.feeds.walk.symbols import MOST, companies, sector_of
 
 START_US = 1_800_000_000_000_000
 HOUR_US = 3_600_000_000
@@ -145,6 +145,7 @@ def test_companies_differ_in_ticker_and_name() -> None:
     assert len({ticker for ticker, _ in known}) == len({name for _, name in known}) == MOST
     assert all(ticker.isalpha() and ticker.isupper() and 3 <= len(ticker) <= 4 for ticker, _ in known)
     assert companies(50) == known[:50]
+    assert len({sector_of(name) for _, name in known}) == 7
 
 
 def test_the_past_gives_every_interval_a_chart_and_goes_on_without_a_gap() -> None:

@@ -1,0 +1,1 @@
+alter table instruments drop column sector;
