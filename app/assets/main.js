@@ -1,6 +1,7 @@
 // The page's composition root: wires the connection to the grids, the chart and the status line.
 
 import { Bell } from "./alerts/bell.js";
+import { Levels } from "./alerts/levels.js";
 import { Chart } from "./chart/chart.js";
 import { Drawings } from "./chart/drawings.js";
 import { Gaps } from "./chart/gaps.js";
@@ -10,20 +11,26 @@ import { TradingHours } from "./chart/hours.js";
 import { Indicators } from "./chart/indicators.js";
 import { OrderFlow } from "./chart/orderflow.js";
 import { Toolbar } from "./chart/toolbar.js";
+import { Comfort } from "./comfort/comfort.js";
 import { Feeds } from "./feeds/feeds.js";
 import { Latency } from "./feeds/latency.js";
 import { closest, element, writeTo } from "./lib/dom.js";
 import { cells } from "./lib/format.js";
 import { onInstruments, readInstruments, readUnknown } from "./lib/instruments.js";
 import { Intervals } from "./lib/intervals.js";
+import { onLook } from "./lib/look.js";
 import { clockIs, serverSkew } from "./lib/now.js";
 import { meant } from "./lib/symbols.js";
 import { choose, INTERVALS, onView, refusedInterval, view } from "./lib/selection.js";
 import { askAgain, showAccount } from "./link/account.js";
 import { CompactRows, Connection } from "./link/connection.js";
 import { Status } from "./link/status.js";
+import { Glance } from "./overview/glance.js";
 import { addressHasReplay, Replay } from "./replay/replay.js";
 import { Tape } from "./tape/tape.js";
+import { drawn } from "./watchlist/drawn.js";
+import { DayLines } from "./watchlist/lines.js";
+import { Lists } from "./watchlist/lists.js";
 import { Watchlist } from "./watchlist/watchlist.js";
 
 /** An element that Dash will make. @param {string} selector @returns {Promise<any>} */
@@ -41,6 +48,9 @@ function appears(selector) {
   });
 }
 
+/** From here on somebody wonders whether anything happens. */
+const WAITING_AFTER_MS = 500;
+
 class Page {
   /** @param {{watchlist: Watchlist, tape: Tape, chart: Chart, status: Status}} parts */
   constructor({ watchlist, tape, chart, status }) {
@@ -53,6 +63,7 @@ class Page {
     this.refused = false;
     this.intervals = new Intervals(document.getElementById("interval"));
     this.notice = document.getElementById("notice");
+    this.waitingTimer = 0;
     this.hours = new TradingHours(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
     new Gaps(chart, () => this.hours.clock);
     new Imported(chart);
@@ -74,10 +85,11 @@ class Page {
     this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
     this.drawings = new Drawings(chart, (text) => this.say(text));
     this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
+    this.levels = new Levels(chart);
     this.alerts = new Bell({
       pointed: () => (chart.symbol === view().symbol ? chart.pointedPrice() : null),
       newest: () => watchlist.row(view().symbol)?.last ?? null,
-    }, () => this.replay.current?.clock ?? null, (ms) => this.replay.mark(ms));
+    }, () => this.replay.current?.clock ?? null, (ms) => this.replay.mark(ms), (rules) => this.levels.take(rules));
     this.connection = new Connection({
       subscription: () => this.subscription(),
       greeting: () => this.replay.greeting(),
@@ -86,10 +98,24 @@ class Page {
       onMessage: (message) => this.receive(message),
       onState: (state) => {
         status.connected(state);
-        if (state === "live" || state === "polling") this.alerts.connected();
+        if (state !== "live" && state !== "polling") return;
+        this.alerts.connected();
+        void this.levels.read();
       },
       onClosed: askAgain,
     });
+    new Lists(
+      (entries) => watchlist.showList(entries),
+      () => [...watchlist.rows.keys()],
+      () => watchlist.seen(),
+      (text) => watchlist.tell(text),
+    );
+    new DayLines(watchlist.api, () => this.replay.current?.clock ?? null, (symbol, closes) => watchlist.lineIs(symbol, closes));
+    watchlist.onScreen = () => this.connection.resubscribe();
+    watchlist.restoreFilter();
+    new Glance(() => watchlist.rows.values(), () => this.replay.current?.clock ?? null);
+    new Comfort(() => this.offer(), (text) => this.say(text));
+    onLook(() => this.written());
     onView(() => this.choose());
     onInstruments(() => this.status.headline(view().symbol, this.watchlist.row(view().symbol)));
     this.choose({ first: true });
@@ -99,7 +125,8 @@ class Page {
 
   subscription() {
     const { symbol, interval } = view();
-    const all = { watchlist: "all", rows: "arrays" };
+    const { screen } = this.watchlist;
+    const all = { watchlist: "all", rows: "arrays", ...(screen ? { screen } : {}) };
     return symbol ? { ...all, chart: { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.on.size > 0 }, tape: symbol } : all;
   }
 
@@ -115,7 +142,38 @@ class Page {
     this.status.headline(symbol, this.watchlist.row(symbol));
     const refused = refusedInterval();
     this.say(refused && `There is no interval “${refused}”: shown is ${interval}; there are ${INTERVALS.join(" ")}`);
-    if (!first) this.connection.resubscribe();
+    if (!first) {
+      this.connection.resubscribe();
+      if (!this.chart.shows(symbol, interval)) this.awaitChart();
+    }
+  }
+
+  /** All that the palette has to choose from. */
+  async offer() {
+    const { everything } = await import("./comfort/offer.js");
+    return everything({
+      symbols: this.watchlist.rows.keys(),
+      replay: (name) => this.replay.press(name),
+      replaying: this.replay.current !== null,
+      addIndicator: (id) => this.indicators.add({ id, colors: [] }),
+    });
+  }
+
+  /** Numbers or dates are written in another way, perhaps. */
+  written() {
+    for (const grid of [this.watchlist.api, this.tape.api]) grid.refreshCells({ force: true });
+    this.status.headline(view().symbol, this.watchlist.row(view().symbol));
+  }
+
+  /** Say that the chart is under way, if it takes long. */
+  awaitChart() {
+    clearTimeout(this.waitingTimer);
+    this.waitingTimer = setTimeout(() => (this.chart.panel.dataset.waiting = ""), WAITING_AFTER_MS);
+  }
+
+  chartIsThere() {
+    clearTimeout(this.waitingTimer);
+    delete this.chart.panel.dataset.waiting;
   }
 
   /** @param {any} message of the protocol */
@@ -141,6 +199,7 @@ class Page {
       if (whole) this.watchlist.mark(symbol);
       if (!symbol && this.watchlist.rows.size) choose({ symbol: this.watchlist.busiest() }, { replace: true });
     }
+    if (message.screen) this.watchlist.screened(message.screen);
     this.receiveChart(message.chart, whole);
     this.receiveTape(message.tape, whole);
     if (message.status) this.status.apply(message.status);
@@ -156,6 +215,7 @@ class Page {
   receiveChart(part, whole) {
     const { symbol, interval } = view();
     if (part?.symbol === symbol && part.interval === interval) {
+      this.chartIsThere();
       if (whole || !this.chart.shows(symbol, interval)) {
         this.chart.replace(part);
         this.indicators.receive(part, true);
@@ -167,6 +227,7 @@ class Page {
         this.orderFlow.receive(part, false);
       }
     } else if (whole && !part) {
+      this.chartIsThere();
       this.chart.clear();
     }
   }
@@ -175,7 +236,7 @@ class Page {
   sayEmpty() {
     const known = ["live", "polling", "replay"].includes(this.status.state);
     const { symbol } = view();
-    const empty = known ? (this.watchlist.row(symbol) ? "No candles yet" : "") : "Not known while the database is away";
+    const empty = known ? (this.watchlist.row(symbol) ? "No candles yet: they come with the next tick" : "") : "Not known while the database is away";
     writeTo("chart-empty", empty);
   }
 
@@ -192,6 +253,8 @@ class Page {
 
   /** The server complains about a part of the subscription. @param {string} complaint */
   refuse(complaint) {
+    const filter = /^screen: (?:filter: )?(.*)/.exec(complaint)?.[1];
+    if (filter) return this.watchlist.tell(filter);
     this.refused = true;
     this.say(complaint.replace(/^(chart|tape): /, ""));
   }
@@ -220,6 +283,13 @@ function controls(page) {
     const what = closest(event, "[data-chart]")?.dataset.chart;
     if (what) chart.press(what);
   });
+  // With the press, as Plotly takes the rest of a click away.
+  element("chart-area").addEventListener("pointerdown", (event) => event.altKey && event.button === 0 && page.replay.from(chart.pointedTime()), true);
+  document.addEventListener("keydown", (event) => {
+    if (event.code !== "KeyR" || !event.altKey || event.ctrlKey || event.metaKey || closest(event, "input, textarea, select, [role=dialog]")) return;
+    event.preventDefault();
+    page.replay.from(chart.pointedTime());
+  });
   const symbol = /** @type {HTMLInputElement} */ (document.getElementById("symbol"));
   const open = () => {
     const typed = symbol.value.trim();
@@ -247,12 +317,12 @@ async function start() {
   ]);
   const page = new Page({
     watchlist: new Watchlist(watchlist, /** @type {HTMLInputElement} */ (element("search"))),
-    tape: new Tape(tape, element("tape-symbol")),
+    tape: new Tape(tape, element("tape-symbol"), (ms) => page.chart.goTo({ to: ms, count: page.chart.view.count, share: 0.5 })),
     chart: new Chart(plot, element("chart-panel"), element("readout")),
     status: new Status(),
   });
   controls(page);
 }
 
-window.tickdeckCells = cells;
+window.tickdeckCells = { ...cells, ...drawn };
 start();

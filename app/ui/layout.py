@@ -7,7 +7,8 @@ from typing import Final
 
 from dash import dcc, html
 
-from tickdeck.app.ui import alerts, replay
+from tickdeck.app.market.screen import MOST_OF_TEXT
+from tickdeck.app.ui import alerts, comfort, overview, replay
 from tickdeck.app.ui.chart import chart_panel
 from tickdeck.app.ui.status import status_line
 from tickdeck.app.ui.tape import tape
@@ -32,6 +33,7 @@ def header() -> html.Header:
             html.Div("LIVE", id="mode", className="badge", title="Live market data"),
             replay.open_button(),
             alerts.open_button(),
+            overview.open_button(),
             html.Div(
                 [
                     labelled(
@@ -60,6 +62,7 @@ def header() -> html.Header:
             ),
             html.Div("", id="instrument", className="instrument"),
             intervals(),
+            comfort.buttons(),
         ],
         className="top",
     )
@@ -125,17 +128,28 @@ def watchlist_panel() -> html.Section:
         [
             html.Div(
                 [
-                    html.H2("Watchlist"),
+                    html.H2("Watchlist", className="unseen"),
+                    html.Select(
+                        [html.Option("All symbols", value="")],
+                        id="lists",
+                        className="lists",
+                        title="Which symbols are listed",
+                        **attributes(aria_label="Watchlist"),
+                    ),
+                    _head_button("list-edit", "✎", "Edit this list, or make one of these symbols"),
+                    _head_button("list-add", "+", "Add the chosen symbol to this list, or take it out"),
+                    _head_button("columns-open", "▥", "Columns"),
+                    html.Span("", id="watchlist-told", className="watchlist-told", role="status"),
                     labelled(
-                        "Search symbols and names",
+                        "Search symbols and names, or filter",
                         dcc.Input(
                             id="search",
                             type="search",
                             value="",
-                            placeholder="Search  /",
+                            placeholder="Search, or chg% > 3   /",
                             autoComplete="off",
                             spellCheck="false",
-                            maxLength=MAX_SYMBOL_LENGTH,
+                            maxLength=MOST_OF_TEXT,
                             className="search",
                         ),
                     ),
@@ -149,11 +163,47 @@ def watchlist_panel() -> html.Section:
     )
 
 
+def _head_button(name: str, text: str, title: str) -> html.Button:
+    """A small button in the head of a panel."""
+    return html.Button(
+        html.Span(text, **attributes(aria_hidden="true")),
+        id=name,
+        type="button",
+        title=title,
+        className="head-button",
+        **attributes(aria_label=title),
+    )
+
+
 def tape_panel() -> html.Section:
     return html.Section(
         [
             html.Div(
-                [html.H2("Tape"), html.Span("", id="tape-symbol", className="muted")], className="panel-head"
+                [
+                    html.H2("Tape"),
+                    html.Span("", id="tape-symbol", className="muted"),
+                    html.Span("", id="tape-held", className="tape-held", role="status"),
+                    html.Button(
+                        "Join",
+                        id="tape-join",
+                        type="button",
+                        title="Join prints of one price and side within 50 ms",
+                        className="head-button",
+                        **attributes(aria_pressed="false"),
+                    ),
+                    labelled(
+                        "Least size",
+                        dcc.Input(
+                            id="tape-least",
+                            type="text",
+                            placeholder="Size ≥",
+                            autoComplete="off",
+                            maxLength=12,
+                            className="tape-least",
+                        ),
+                    ),
+                ],
+                className="panel-head",
             ),
             html.Div(tape(), className="panel-body"),
         ],
@@ -171,6 +221,7 @@ def page() -> html.Div:
             html.Div(replay.transport(), id="transport", className="transport", hidden=True),
             replay.dialog(),
             html.Main([watchlist_panel(), chart_panel(), tape_panel()]),
+            overview.panel(),
             status_line(),
             alerts.drawer(),
             alerts.toasts(),

@@ -107,7 +107,12 @@ def dialog() -> html.Div:
                     ],
                     className="replay-month",
                 ),
-                html.Div(id="replay-days", className="replay-days", role="grid"),
+                html.Div(
+                    id="replay-days",
+                    className="replay-days",
+                    role="group",
+                    **attributes(aria_label="Days with ticks"),
+                ),
                 html.Div("", id="replay-note", className="muted"),
                 html.Div(
                     [

@@ -42,7 +42,14 @@ def columns() -> list[dict[str, Any]]:
             "tickdeckTapePrice",
             cellClassRules={"up": "params.data.went > 0", "down": "params.data.went < 0"},
         ),
-        column("size", "Size", 60, "tickdeckAmount"),
+        column(
+            "size",
+            "Size",
+            68,
+            "tickdeckTapeSize",
+            valueGetter={"function": "params.data.together || params.data.size"},
+            headerTooltip="With \u00d7n: of n prints of one price and side within 50 ms",
+        ),
         column(
             "side",
             "Side",

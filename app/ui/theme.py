@@ -1,15 +1,12 @@
-"""The colours and sizes that Python hands to Plotly and AG Grid; app.css holds the same ones for the rest."""
+"""What Python hands to Plotly and AG Grid of the look: the dark colours, which are those of app.css."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 PANEL: Final = "#0f131b"
-HEADER: Final = "#131924"
-LINE: Final = "#1e2633"
 GRID_LINE: Final = "#18202b"
-TEXT: Final = "#d3dae6"
-MUTED: Final = "#7d8a9e"
+MUTED: Final = "#8794a8"
 UP: Final = "#26a69a"
 DOWN: Final = "#ef5350"
 ACCENT: Final = "#4c8dff"
@@ -20,13 +17,13 @@ FONT: Final = (
 GRID_THEME: Final = {
     "function": (
         "themeBalham.withParams({"
-        f"backgroundColor: '{PANEL}', foregroundColor: '{TEXT}', browserColorScheme: 'dark', "
-        f"headerBackgroundColor: '{HEADER}', headerTextColor: '{MUTED}', headerFontWeight: 500, "
-        f"oddRowBackgroundColor: '{PANEL}', rowHoverColor: '#18202c', borderColor: '{LINE}', "
-        f"rowBorder: {{color: '{GRID_LINE}'}}, wrapperBorder: false, wrapperBorderRadius: 0, "
+        "backgroundColor: 'var(--panel)', foregroundColor: 'var(--text)', browserColorScheme: 'inherit', "
+        "headerBackgroundColor: 'var(--header)', headerTextColor: 'var(--muted)', headerFontWeight: 500, "
+        "oddRowBackgroundColor: 'var(--panel)', rowHoverColor: 'var(--row-hover)', borderColor: 'var(--line)', "
+        "rowBorder: {color: 'var(--grid-line)'}, wrapperBorder: false, wrapperBorderRadius: 0, "
         "columnBorder: false, headerColumnResizeHandleColor: 'transparent', spacing: 4, "
         "cellHorizontalPadding: 6, fontSize: 12, headerFontSize: 11, rowHeight: 24, headerHeight: 28, "
-        "fontFamily: 'inherit', accentColor: '#4c8dff', rangeSelectionBorderColor: '#4c8dff', "
+        "fontFamily: 'inherit', accentColor: 'var(--accent)', rangeSelectionBorderColor: 'var(--accent)', "
         "iconSize: 12})"
     )
 }

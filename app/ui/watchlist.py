@@ -19,6 +19,8 @@ STATES: Final = (
     " server is not heard; replay: a trade of a replay"
 )
 CHANGE_CLASSES: Final = {"up": "params.value > 0", "down": "params.value < 0"}
+HEAT_CLASSES: Final = {f"heat-{level}": f"Math.abs(params.value) >= {level}" for level in (1, 2, 4)}
+"""How strong a change is, %; the strongest that holds counts (app.css)."""
 
 
 def number_column(field: str, title: str, width: int, formatter: str, **more: Any) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def columns() -> list[dict[str, Any]]:
             "Chg %",
             68,
             "tickdeckPercent",
-            cellClassRules=CHANGE_CLASSES,
+            cellClassRules=CHANGE_CLASSES | HEAT_CLASSES,
             headerTooltip=CHANGE_AGAINST,
         ),
         number_column("bid", "Bid", 70, "tickdeckPrice"),
@@ -88,6 +90,29 @@ def columns() -> list[dict[str, Any]]:
         number_column("high", "High", 70, "tickdeckPrice"),
         number_column("low", "Low", 70, "tickdeckPrice"),
         number_column("vwap", "VWAP", 70, "tickdeckPrice"),
+        {
+            "field": "range",
+            "headerName": "Day's range",
+            "width": 90,
+            "minWidth": 90,
+            "flex": 90,
+            "cellRenderer": "tickdeckRange",
+            "filter": False,
+            "hide": True,  # until it is chosen
+            "headerTooltip": "From the day's low to its high, and where the last price is between them",
+        },
+        {
+            "field": "spark",
+            "headerName": "Day",
+            "width": 96,
+            "minWidth": 96,
+            "flex": 96,
+            "cellRenderer": "tickdeckSpark",
+            "filter": False,
+            "sortable": False,
+            "hide": True,
+            "headerTooltip": "The day's prices, every 15 minutes",
+        },
         number_column(
             "time",
             "Time",
@@ -123,8 +148,7 @@ def watchlist() -> AgGrid:
             "sortable": True,
             "resizable": True,
             "suppressHeaderMenuButton": True,
-            "suppressMovable": True,
-            "sortingOrder": ["desc", "asc"],
+            "sortingOrder": ["desc", "asc", None],
         },
         dashGridOptions={
             "theme": GRID_THEME,
@@ -137,7 +161,11 @@ def watchlist() -> AgGrid:
             "suppressColumnVirtualisation": True,
             "suppressScrollOnNewData": True,
             "tooltipShowDelay": 300,
-            "localeText": {"noRowsToShow": "No symbols yet: waiting for the first tick"},
+            "suppressDragLeaveHidesColumns": True,
+            "rowClassRules": {"section": "params.data.section !== undefined"},
+            "localeText": {
+                "noRowsToShow": "No symbols yet: they come with the first tick of a feed (tickdeck run) or file (tickdeck load)"
+            },
         },
         dangerously_allow_code=False,
         style={"height": "100%", "width": "100%"},

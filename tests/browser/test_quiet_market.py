@@ -74,6 +74,18 @@ def test_an_alert_is_made_from_the_chart_and_told_there(
     condition.fill("price crosses 101.5")
     page.get_by_role("button", name="What it would have fired").click()
     expect(page.locator("#alerts-tested")).to_contain_text("it would have fired once")
+    condition.fill("price crosses 101.75")
+    page.click("#alert-more summary")
+    page.fill("#alert-email", "somebody@example.org")
+    watched.allow("status of 422")
+    condition.press("Enter")
+    expect(page.locator("#alerts-error")).to_contain_text("mail")  # nobody has said by which server
+    page.fill("#alert-email", "")
+    condition.press("Enter")
+    level = page.locator('.alert-level[data-condition="price crosses 101.75"]')
+    expect(level.locator("text")).to_contain_text("101.75")
+    page.get_by_title(f"Remove: {market.symbol} price crosses 101.75").click()
+    expect(level).to_have_count(0)
     condition.fill("price above 109.5")
     page.keyboard.press("Enter")
     expect(page.locator("#alerts-rules li .about")).to_have_text("once")
@@ -146,3 +158,62 @@ def test_decimals_follow_the_instrument(quiet: tuple[Dashboard, Market], watched
     expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("1.09000")
     expect(watched.page.locator("#status-clock")).to_contain_text("Berlin")
     expect(watched.page.locator("#instrument")).to_contain_text("Berlin time")
+
+
+SHOWN = """() => { const grid = dash_ag_grid.getApi('tape');
+    return Array.from({ length: grid.getDisplayedRowCount() }, (_, at) => {
+        const rowNode = grid.getDisplayedRowAtIndex(at);
+        return [rowNode.data.price, grid.getCellValue({ rowNode, colKey: 'size', useFormatter: true })];
+    }); }"""
+
+
+def test_the_tape_joins_filters_stands_still_under_the_pointer_and_leads_to_a_candle(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
+    dashboard, market = quiet
+    page = watched.page
+    noon = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
+    market.many(market.symbol, 300)
+    for milliseconds, price, size in (
+        (0, 90.0, 5),
+        (20, 90.0, 6),
+        (49, 90.0, 7),
+        (80, 90.0, 8),
+        (90, 91.0, 500),
+    ):
+        market.trade(market.symbol, price, size=size, time=noon + timedelta(milliseconds=milliseconds))
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    watched.until(f"() => ({SHOWN})()[0]?.[1] === '500'")
+    columns = "dash_ag_grid.getApi('tape').getAllDisplayedColumns().map((column) => column.getColId()).join()"
+    assert page.evaluate(columns) == "time_us,price,size,bid,ask", (
+        "no side, exchange or condition in any tick"
+    )
+    page.click("#tape-join")
+    watched.until(
+        f"() => JSON.stringify(({SHOWN})().slice(0, 3)) === JSON.stringify([[91, '500'], [90, '8'], [90, '18 \u00d73']])"
+    )
+    page.fill("#tape-least", "0.01k")
+    watched.until(
+        f"() => JSON.stringify(({SHOWN})().slice(0, 2)) === JSON.stringify([[91, '500'], [90, '18 \u00d73']])"
+    )
+    page.click("#tape-join")
+    page.hover('#tape .ag-row[row-index="0"]')
+    expect(page.locator("#tape-held")).to_have_text("paused")
+    market.trade(market.symbol, 92.0, size=700)
+    expect(page.locator("#tape-held")).to_have_text("paused · 1 new")
+    assert page.evaluate(f"({SHOWN})()[0][1]") == "500"
+    page.mouse.move(300, 300)
+    watched.until(f"() => ({SHOWN})()[0][1] === '700'")
+    expect(page.locator("#tape-held")).to_have_text("")
+    watched.open(page.url)
+    expect(page.locator("#tape-least")).to_have_value("10")
+    watched.until(f"() => ({SHOWN})()[0]?.[1] === '700'")
+    page.fill("#tape-least", "")
+    oldest = page.evaluate("dash_ag_grid.getApi('tape').getDisplayedRowAtIndex(90).data")
+    page.evaluate("dash_ag_grid.getApi('tape').ensureIndexVisible(90)")
+    before = watched.resting_range()
+    page.locator(f'#tape .ag-row[row-id="{oldest["id"]}"] [col-id="price"]').click()
+    watched.until(
+        "(before) => document.querySelector('#chart .js-plotly-plot').layout.xaxis.range[1] < before - 5",
+        before[1],
+    )

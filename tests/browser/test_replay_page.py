@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.dashboard import Dashboard
-from tests.browser.replaying import address, open_replay, press, shows
+from tests.browser.replaying import address, now_ms, open_replay, press, shows
 from tests.browser.watching import Watched
 
 
@@ -145,3 +145,29 @@ def test_extended_hours_are_shaded_and_left_out_of_regular_statistics(
     expect(values).to_contain_text("VWAP")
     page.locator("#day-hours").click()
     expect(values).to_have_text(whole)
+
+
+def test_a_replay_begins_and_goes_to_the_candle_under_the_crosshair(watched: Watched, day: Dashboard) -> None:
+    watched.open(f"{day.url}/?symbol=IBM&interval=5m")
+    page = watched.page
+    box = page.locator("#chart .nsewdrag").first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    expect(page.locator(".cross")).to_be_visible()
+    page.keyboard.press("Alt+r")
+    watched.state("replay")
+    watched.until("Number(document.querySelector('#replay-timeline').getAttribute('aria-valuenow')) > 0")
+    first = now_ms(page)
+    assert first % 300_000 == 0
+    watched.until("(clock) => Number(document.querySelector('#chart-panel').dataset.candles) > 0", first)
+    page.mouse.move(box["x"] + box["width"] * 0.2, middle)
+    expect(page.locator(".cross")).to_be_visible()
+    page.keyboard.down("Alt")
+    page.mouse.down()
+    page.mouse.up()
+    page.keyboard.up("Alt")
+    watched.until(
+        "(before) => Number(document.querySelector('#replay-timeline').getAttribute('aria-valuenow')) < before",
+        first,
+    )

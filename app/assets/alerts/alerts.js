@@ -3,18 +3,21 @@
 import { closest, element, writeTo } from "../lib/dom.js";
 import { NONE, price } from "../lib/format.js";
 import { decimalsOf, zoneOf } from "../lib/instruments.js";
+import { uuid } from "../lib/ids.js";
 import { choose, view } from "../lib/selection.js";
 import { clock, day, wallClock } from "../lib/zone.js";
 import { LAST_SEEN } from "./bell.js";
 import { Signals } from "./signals.js";
 
-/** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, active: boolean}} Rule */
+/** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, webhook: ?string, email: ?string, active: boolean}} Rule */
 /** @typedef {{id: ?number, rule: string, symbol: ?string, condition: string, note: string, time: number, value: ?number}} Firing */
 
 const LOG_LENGTH = 100;
 const TOASTS = 3;
 const TOAST_MS = 12_000;
 const SHOWN_OF_TEST = 20;
+/** Many that fire together are looked up together. */
+const READ_AFTER_MS = 300;
 const JSON_TYPE = { "content-type": "application/json" };
 /** @type {[string, string][]} */
 const REPEATS = [["once", "once"], ["bar", "once a bar"], ["rearm", "each time"]];
@@ -29,8 +32,10 @@ export class Alerts {
    * @param {{pointed: () => ?number, newest: () => ?number}} prices under the crosshair, and the last one, of the chosen symbol
    * @param {() => ?number} until the clock of the replay that runs, ms: nothing later is asked for
    * @param {(ms: number) => void} mark a place of the replay at which a rule has fired
+   * @param {(rules: Rule[]) => void} told the rules there are now
    */
-  constructor(prices, until, mark) {
+  constructor(prices, until, mark, told) {
+    this.told = told;
     this.prices = prices;
     this.until = until;
     this.mark = mark;
@@ -42,6 +47,7 @@ export class Alerts {
     /** The newest first. @type {Firing[]} */
     this.log = [];
     this.unseen = 0;
+    this.reading = 0;
     /** Was the log read since the page is here? */
     this.read = false;
     this.makeForm();
@@ -60,7 +66,7 @@ export class Alerts {
     this.signals.tell(titleOf(firing), textOf(firing));
     if (this.drawer.hidden) this.unseen += 1;
     this.showUnseen();
-    if (!this.drawer.hidden) void this.readRules(); // one that fires once waits no more
+    this.reading ||= window.setTimeout(() => void this.readRules(), READ_AFTER_MS); // one that fires once waits no more
   }
 
   /** One has fired in a replay, at its clock; that is kept nowhere. @param {Firing} firing */
@@ -148,9 +154,12 @@ export class Alerts {
   }
 
   async readRules() {
+    clearTimeout(this.reading);
+    this.reading = 0;
     const rules = await ask("api/alerts");
     if (!rules) return;
     this.rules = rules;
+    this.told(rules);
     this.drawRules();
   }
 
@@ -171,7 +180,8 @@ export class Alerts {
       item.dataset.rule = rule.id;
       item.dataset.active = String(rule.active);
       const repeat = rule.repeat === "bar" ? `once a bar of ${rule.every}` : rule.repeat === "rearm" ? "each time" : "once";
-      const about = [rule.active ? repeat : "has fired", rule.note].filter(Boolean).join(" · ");
+      const to = [rule.webhook && "webhook", rule.email && `mail to ${rule.email}`].filter(Boolean).join(", ");
+      const about = [rule.active ? repeat : "has fired", rule.note, to].filter(Boolean).join(" · ");
       item.append(span("who", rule.symbol ?? ""), span("what", rule.condition), span("about", about));
       if (!rule.active) item.append(button("Again", "Wait for it again", "again"));
       item.append(button("✕", `Remove: ${rule.symbol ?? ""} ${rule.condition}`, "remove"));
@@ -208,11 +218,22 @@ export class Alerts {
     this.repeat = document.createElement("select");
     this.repeat.setAttribute("aria-label", "How often");
     this.repeat.append(...REPEATS.map(([value, text]) => new Option(text, value)));
+    this.webhook = field("alert-webhook", "Webhook", "Webhook: its address");
+    this.webhook.type = "url";
+    this.webhook.maxLength = 500;
+    this.email = field("alert-email", "Mail to", "Mail to: you@example.org");
+    this.email.type = "email";
+    this.email.maxLength = 254;
+    const more = document.createElement("details");
+    more.id = "alert-more";
+    const summary = document.createElement("summary");
+    summary.textContent = "Send it on, by webhook or mail";
+    more.append(summary, this.webhook, this.email);
     const add = button("Add", "Add the alert");
     add.type = "submit";
     const trial = button("Test", "What it would have fired over the newest stored day");
     trial.addEventListener("click", () => void this.test());
-    form.append(this.symbol, this.condition, this.note, this.repeat, add, trial, examples);
+    form.append(this.symbol, this.condition, this.note, this.repeat, add, trial, more, examples);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.add();
@@ -256,7 +277,8 @@ export class Alerts {
     const typed = this.typed();
     if (!typed) return;
     const { symbol, condition } = typed;
-    const made = await this.save(crypto.randomUUID(), { symbol, condition, repeat: this.repeat.value, note: this.note.value.trim() });
+    const [webhook, email] = [this.webhook, this.email].map((each) => each.value.trim() || null);
+    const made = await this.save(uuid(), { symbol, condition, repeat: this.repeat.value, note: this.note.value.trim(), webhook, email });
     if (!made) return;
     this.condition.value = this.note.value = "";
     this.condition.focus();
@@ -344,7 +366,7 @@ function button(text, title, press = "") {
   made.type = "button";
   made.textContent = text;
   made.title = title;
-  made.setAttribute("aria-label", title);
+  made.setAttribute("aria-label", /\w/.test(text) ? `${text}: ${title}` : title);
   if (press) made.dataset.press = press;
   return made;
 }

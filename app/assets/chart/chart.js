@@ -12,6 +12,7 @@ import { ChartView, MOST_SHOWN, RIGHT_ROOM } from "./view.js";
 import { choose, INTERVALS, intervalMs, isBars } from "../lib/selection.js";
 import { afterFrame } from "../lib/dom.js";
 import { decimalsFor } from "../lib/format.js";
+import { ink, onLook } from "../lib/look.js";
 
 /** @typedef {import("./kinds.js").Kind} Kind */
 /** @typedef {import("./scale.js").ScaleMode} ScaleMode */
@@ -83,6 +84,8 @@ export class Chart {
     this.indicators = null;
     /** What marks stretches with missing trades. @type {?{draw: () => void}} */
     this.gaps = null;
+    /** The prices that alerts wait for. @type {?{draw: () => void}} */
+    this.levels = null;
     /** Where imported candles end and ticks begin. @type {?import("./imported.js").Imported} */
     this.imported = null;
     /** Volume profile, footprints, delta. @type {?import("./orderflow.js").OrderFlow} */
@@ -99,6 +102,10 @@ export class Chart {
     plot.on("plotly_afterplot", () => this.refreshOverlay());
     plot.on("plotly_doubleclick", () => this.press("newest"));
     setInterval(() => document.hidden || this.refreshOverlay(), 1_000);
+    onLook(() => {
+      this.drawnKind = ""; // the same in other colours
+      void this.redraw();
+    });
   }
 
   /** Be the only one who is told of a drag: Dash would draw its own figure then, which has no prices. */
@@ -257,7 +264,10 @@ export class Chart {
     const layout = this.layout();
     const which = view.slice(candles.base, candles.live ? candles.lastNumber - 1 : candles.lastNumber);
     const traces = this.plotted.traces(candles, which, kind, this.scale.base);
-    if (this.drawnKind !== kind) Object.assign(traces, looks(kind));
+    if (this.drawnKind !== kind) {
+      Object.assign(traces, looks(kind));
+      Object.assign(layout, { "yaxis.gridcolor": ink("grid-line"), "yaxis.tickfont.color": ink("muted"), "yaxis2.tickfont.color": ink("muted") });
+    }
     this.drawnKind = kind;
     try {
       await window.Plotly.update(this.plot, traces, layout, TRACES);
@@ -492,6 +502,12 @@ export class Chart {
     return price === null ? null : Number(price.toFixed(this.decimals));
   }
 
+  /** When the candle under the pointer begins, ms; null: there is none. @returns {?number} */
+  pointedTime() {
+    const cross = this.pointer && pointedAt(this, this.pointer);
+    return cross ? this.candles.at(cross.number).t : null;
+  }
+
   /** Draw the overlay in the next animation frame; many calls make one. */
   refreshOverlay() {
     if (this.frameAsked) return;
@@ -508,6 +524,7 @@ export class Chart {
     const { left, right } = overlay.frame;
     this.shade?.draw();
     this.gaps?.draw();
+    this.levels?.draw();
     overlay.drawTimes(timeLabels(candles, interval, view.from, view.to, right - left));
     overlay.drawMarks(this.marks());
     overlay.drawNewest(candles, this.plotted.firstUnplotted(candles), kind, scale.base);

@@ -64,7 +64,7 @@ function drawing(chart, width, height) {
   set(title, { x: 8, y: 18, fill: panel.color, ...font, "font-size": 14, "font-weight": 600 });
   title.textContent = `${symbol} · ${interval}`;
   const line = shape(svg, "text");
-  set(line, { x: 8, y: TITLE_PX - 6, fill: "#7d8a9e", ...font, "font-size": 11 });
+  set(line, { x: 8, y: TITLE_PX - 6, fill: panel.getPropertyValue("--muted"), ...font, "font-size": 11 });
   const name = last ? zoneName(last.t, candles.zone) : candles.zone;
   const zone = name === candles.zone ? name : `${name} (${candles.zone})`;
   const span = [first, last].filter(Boolean).map((candle) => fullTime(candle, candles.zone, interval));

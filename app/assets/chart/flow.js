@@ -4,6 +4,7 @@
 
 import { amount, price } from "../lib/format.js";
 import { known } from "../lib/known.js";
+import { ink, tint } from "../lib/look.js";
 import { isBars } from "../lib/selection.js";
 import { iso, wallClock } from "../lib/zone.js";
 import { numberAt, timeAt } from "./drawings.js";
@@ -29,11 +30,6 @@ const FOOTPRINT_PX = 44;
 const IMBALANCE = 3;
 /** The share of the volume that a value area holds. */
 const VALUE_AREA = 0.7;
-const BOUGHT = "38,166,154";
-const SOLD = "239,83,80";
-const UNSIDED = "125,138,158";
-const CONTROL = "#e3a93c";
-const TIME = "rgba(76,141,255,0.45)";
 const FONT = "10px ui-sans-serif, system-ui, sans-serif";
 const DAY = 86_400_000;
 const NOTHING = { candles: [], prices: [], sides: { feed: 0, quotes: 0, ticks: 0, unknown: 0 } };
@@ -307,13 +303,13 @@ export class Flow {
       const tall = Math.max(1, low - high - 0.5);
       const strong = area && level >= area[0] && level <= area[1] ? 0.5 : 0.25;
       let from = right;
-      for (const [size, color] of /** @type {[number, string][]} */ ([[bought, BOUGHT], [sold, SOLD], [unsided, UNSIDED]])) {
+      for (const [size, color] of /** @type {[number, string][]} */ ([[bought, "up"], [sold, "down"], [unsided, "muted"]])) {
         const long = (size / most) * width;
-        context.fillStyle = `rgba(${color},${strong})`;
+        context.fillStyle = tint(color, strong);
         context.fillRect((from -= long), high, long, tall);
       }
       if (level === control) {
-        context.fillStyle = CONTROL;
+        context.fillStyle = ink("warn");
         context.fillRect(left, (high + low) / 2, right - left, 1);
         context.font = FONT;
         context.textAlign = "right";
@@ -327,14 +323,14 @@ export class Flow {
     const { candles, overlay, interval } = this.chart;
     const { y } = overlay.axes;
     const [left, right] = [this.range.start, this.range.end].map((t) => overlay.px(numberAt(candles, t, widthMs(interval)) - 0.5));
-    context.fillStyle = "rgba(76,141,255,0.07)";
+    context.fillStyle = tint("accent", 0.07);
     context.fillRect(left, top, right - left, bottom - top);
-    context.fillStyle = "#4c8dff";
+    context.fillStyle = ink("accent");
     for (const edge of [left, right]) context.fillRect(edge, top, 1, bottom - top);
     const profile = this.profiles.get("range");
     if (!profile) return;
     this.drawProfile(context, profile, left, right, (right - left) * 0.7);
-    context.fillStyle = "rgba(227,169,60,0.6)";
+    context.fillStyle = tint("warn", 0.6);
     const [low, high] = profile.value_area ?? [NaN, NaN];
     for (const edge of [low, high + profile.step]) context.fillRect(left, y._offset + y.c2p(edge, true), right - left, 1);
   }
@@ -345,7 +341,7 @@ export class Flow {
     const most = Math.max(...prices.map((row) => row[5]), 1);
     const longest = prices.find((row) => row[5] === most);
     const width = ((right - left) * PROFILE_SHARE) / 2;
-    context.fillStyle = TIME;
+    context.fillStyle = tint("accent", 0.45);
     for (const [level, , , , , minutes] of prices) {
       const high = y._offset + y.c2p(level + step, true);
       context.fillRect(left, high, (minutes / most) * width, Math.max(1, y._offset + y.c2p(level, true) - high - 0.5));
@@ -354,7 +350,7 @@ export class Flow {
     if (!longest) return;
     context.font = FONT;
     context.textAlign = "left";
-    context.fillStyle = "#8fb6ff";
+    context.fillStyle = ink("drawn");
     context.fillText(`${most} min at ${price(longest[0], this.chart.decimals)}`, left + width + 4, y._offset + y.c2p(longest[0], true));
   }
 
@@ -374,9 +370,9 @@ export class Flow {
         const [high, low] = [y._offset + y.c2p(level + this.step, true), y._offset + y.c2p(level, true)];
         lowest = Math.max(lowest, low);
         const half = slot * 0.44;
-        context.fillStyle = `rgba(${SOLD},${0.12 + (0.5 * sold) / most})`;
+        context.fillStyle = tint("down", 0.12 + (0.5 * sold) / most);
         context.fillRect(middle - half, high, half, low - high - 1);
-        context.fillStyle = `rgba(${BOUGHT},${0.12 + (0.5 * bought) / most})`;
+        context.fillStyle = tint("up", 0.12 + (0.5 * bought) / most);
         context.fillRect(middle, high, half, low - high - 1);
         if (low - high < 9) return;
         // What is bought meets what is sold a step below it.
@@ -384,15 +380,15 @@ export class Flow {
         const above = made.prices[index + 1];
         const buying = below !== undefined && bought >= IMBALANCE * below[2] && bought > 0;
         const selling = above !== undefined && sold >= IMBALANCE * above[1] && sold > 0;
-        context.fillStyle = selling ? "#ff8a80" : "#d3dae6";
+        context.fillStyle = ink(selling ? "down" : "text");
         context.textAlign = "right";
         context.fillText(amount(sold), middle - 3, (high + low) / 2);
-        context.fillStyle = buying ? "#69f0ae" : "#d3dae6";
+        context.fillStyle = ink(buying ? "up" : "text");
         context.textAlign = "left";
         context.fillText(amount(bought), middle + 3, (high + low) / 2);
       });
       context.textAlign = "center";
-      context.fillStyle = made.delta < 0 ? `rgb(${SOLD})` : `rgb(${BOUGHT})`;
+      context.fillStyle = ink(made.delta < 0 ? "down" : "up");
       context.fillText(`Δ ${made.delta < 0 ? "−" : "+"}${amount(Math.abs(made.delta))}`, middle, lowest + 8);
     }
     context.textBaseline = "alphabetic";
@@ -415,7 +411,7 @@ export class Flow {
     this.chart.panel.dataset.sides = text;
     context.font = FONT;
     context.textAlign = "left";
-    context.fillStyle = "#7d8a9e";
+    context.fillStyle = ink("muted");
     context.fillText(text, left + 4, bottom - 5);
   }
 }

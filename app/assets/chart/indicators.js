@@ -4,6 +4,7 @@
 
 import { amount, price } from "../lib/format.js";
 import { write } from "../lib/dom.js";
+import { ink } from "../lib/look.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {{name: string, style: string, shift: number}} Line */
@@ -23,8 +24,6 @@ const MOST_SHARE = 0.5;
 const VOLUME_SHARE = 0.2;
 const PANE_GAP_PX = 6;
 const LABEL_FONT = "11px ui-sans-serif, system-ui, sans-serif";
-const MUTED = "#7d8a9e";
-const LINE = "#1e2633";
 
 /** Values of one indicator by the time of their candle. */
 export class Shown {
@@ -199,13 +198,13 @@ export class Indicators {
     this.fit(pane, shown);
     const { low, high, top, height } = pane;
     const place = (/** @type {number} */ value) => top + ((high - value) / (high - low)) * height;
-    context.strokeStyle = LINE;
+    context.strokeStyle = ink("line");
     context.lineWidth = 1;
     context.strokeRect(left, Math.round(top - PANE_GAP_PX / 2) + 0.5, right - left, 0);
     context.font = LABEL_FONT;
     context.textBaseline = "middle";
     context.textAlign = "left";
-    context.fillStyle = MUTED;
+    context.fillStyle = ink("muted");
     for (const level of shown.head.levels.length ? shown.head.levels : [low + (high - low) * 0.5]) {
       if (level < low || level > high) continue;
       context.setLineDash([2, 3]);
@@ -218,7 +217,7 @@ export class Indicators {
     }
     clipped(context, left, top, right - left, height, () => this.lines(context, shown, place));
     if (this.guests.includes(shown)) {
-      context.fillStyle = MUTED;
+      context.fillStyle = ink("muted");
       context.fillText(`${shown.head.title} ${this.text(shown, shown.values.get(this.chart.candles.last?.t)?.[0] ?? 0)}`, left + 4, top + 8);
     }
   }
@@ -396,7 +395,7 @@ class IndicatorMenu {
     const summary = document.createElement("summary");
     summary.textContent = "ƒx";
     summary.title = "Indicators";
-    summary.setAttribute("aria-label", "Indicators");
+    summary.setAttribute("aria-label", "Indicators: ƒx");
     this.body = document.createElement("div");
     this.body.className = "indicator-list";
     this.root.append(summary, this.body);

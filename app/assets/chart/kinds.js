@@ -1,6 +1,8 @@
 // The kinds of chart: how Plotly draws the closed candles of each, and by what paths the overlay draws the newest ones.
 // Both must come out the same, to the pixel.
 
+import { ink, tint } from "../lib/look.js";
+
 /** @typedef {import("./candles.js").Candles} Candles */
 /** @typedef {import("./candles.js").Prices} Prices */
 /** @typedef {"candles" | "hollow" | "heikin" | "bars" | "line" | "area" | "baseline"} Kind */
@@ -26,10 +28,8 @@ const SHOWN = {
 const [BODY, BAR] = [(0.7 * 0.7) / 2, 0.35];
 /** Length of a bar's ticks, in slots. */
 const TICK = 0.3;
-/** Colours of the volume bars. */
-const [UP, DOWN] = ["rgba(38,166,154,0.42)", "rgba(239,83,80,0.42)"];
-const COLOURS = { line: "#4c8dff", up: "#26a69a", down: "#ef5350" };
-const PANEL = "#0f131b";
+/** Of the volume bars' colours. */
+const OPACITY = 0.42;
 
 /** Is a candle no more than its close in this kind? @param {Kind} kind */
 export const isCurve = (kind) => kind === "line" || kind === "area" || kind === "baseline";
@@ -61,11 +61,17 @@ function restyled(made) {
 /** What the traces look like in a kind: to be told only when it is another, for Plotly makes its defaults anew. @param {Kind} kind */
 export function looks(kind) {
   const made = TRACES.map((trace) => /** @type {Record<string, any>} */ ({ visible: trace === VOLUME || SHOWN[kind].includes(trace) }));
-  const [risen, fallen] = kind === "hollow" ? [PANEL, COLOURS.up] : [COLOURS.up, COLOURS.down];
-  Object.assign(made[CANDLES], { "increasing.fillcolor": risen, "decreasing.fillcolor": fallen, "decreasing.line.color": fallen });
-  made[LINE]["line.color"] = kind === "baseline" ? COLOURS.up : COLOURS.line;
-  const area = kind === "baseline" ? ["toself", "rgba(38,166,154,0.16)"] : ["tozeroy", "rgba(76,141,255,0.14)"];
+  const [up, down, panel] = ["up", "down", "panel"].map(ink);
+  const lines = { "increasing.line.color": up, "decreasing.line.color": down };
+  Object.assign(made[CANDLES], lines, { "increasing.fillcolor": up, "decreasing.fillcolor": down });
+  if (kind === "hollow") Object.assign(made[CANDLES], { "increasing.fillcolor": panel, "decreasing.fillcolor": up, "decreasing.line.color": up });
+  Object.assign(made[BARS], lines);
+  Object.assign(made[FALLEN], { "increasing.line.color": down, "increasing.fillcolor": panel, "decreasing.line.color": down, "decreasing.fillcolor": down });
+  made[LINE]["line.color"] = kind === "baseline" ? up : ink("accent");
+  made[LOWER]["line.color"] = down;
+  const area = kind === "baseline" ? ["toself", tint("up", 0.16)] : ["tozeroy", tint("accent", 0.14)];
   Object.assign(made[ABOVE], { fill: area[0], fillcolor: area[1] });
+  made[BELOW].fillcolor = tint("down", 0.16);
   return restyled(made);
 }
 
@@ -90,6 +96,7 @@ export function traces(candles, from, to, kind, base) {
     };
   };
   const rose = numbers.map((number) => wentUp(candles, number, kind));
+  const [up, down] = [tint("up", OPACITY), tint("down", OPACITY)];
   if (kind === "hollow") {
     Object.assign(made[CANDLES], prices(numbers.filter((_, at) => rose[at])));
     Object.assign(made[FALLEN], prices(numbers.filter((_, at) => !rose[at])));
@@ -110,7 +117,7 @@ export function traces(candles, from, to, kind, base) {
   }
   made[VOLUME].x = numbers;
   made[VOLUME].y = numbers.map((number) => candles.at(number).v);
-  made[VOLUME]["marker.color"] = rose.map((up) => (up ? UP : DOWN));
+  made[VOLUME]["marker.color"] = rose.map((risen) => (risen ? up : down));
   return restyled(made);
 }
 

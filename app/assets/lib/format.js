@@ -1,20 +1,27 @@
 // Numbers and times as the page shows them.
 
 import { decimalsOf, zoneOf } from "./instruments.js";
+import { look, onLook, separators } from "./look.js";
 import { marketNow } from "./now.js";
 import { pairOf, rowIdOf } from "./symbols.js";
-import { clock, day, wallClock } from "./zone.js";
+import { clock, day, dayOfYear, wallClock } from "./zone.js";
 
 export const NONE = "–";
 const DAY_MS = 86_400_000;
 /** @type {Map<number, Intl.NumberFormat>} */
 const byDecimals = new Map();
+/** What stands before decimals, and between thousands. */
+let { decimal, group } = separators();
+onLook(() => {
+  byDecimals.clear();
+  ({ decimal, group } = separators());
+});
 
 /** @param {number} decimals */
 function fixed(decimals) {
   let made = byDecimals.get(decimals);
   if (!made) {
-    made = new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    made = new Intl.NumberFormat(look().numbers, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
     byDecimals.set(decimals, made);
   }
   return made;
@@ -54,13 +61,13 @@ const MOST_ON_AXIS = 11;
 export function shortPrice(value, decimals) {
   const text = price(value, decimals);
   if (text.length <= MOST_ON_AXIS || missing(value)) return text;
-  const tiny = /^(-?)0\.(0{4,})(\d+)$/.exec(text);
+  const tiny = /^(-?)0[.,](0{4,})(\d+)$/.exec(text);
   if (tiny) {
     const zeros = [...String(tiny[2].length)].map((digit) => String.fromCharCode(0x2080 + Number(digit))).join("");
-    return `${tiny[1]}0.0${zeros}${tiny[3]}`;
+    return `${tiny[1]}0${decimal}0${zeros}${tiny[3]}`;
   }
-  const room = MOST_ON_AXIS - 1 - text.replaceAll(",", "").split(".")[0].length;
-  return /** @type {number} */ (value).toFixed(Math.max(0, Math.min(room, decimals)));
+  const room = MOST_ON_AXIS - 1 - text.replaceAll(group, "").split(decimal)[0].length;
+  return /** @type {number} */ (value).toFixed(Math.max(0, Math.min(room, decimals))).replace(".", decimal);
 }
 
 /** A signed difference of prices. @param {?number} value @param {number} decimals */
@@ -85,11 +92,11 @@ export function amount(value) {
       return `${fixed(scaled >= 100 ? 1 : 2).format(scaled)}${unit}`;
     }
   }
-  return Number.isInteger(value) ? fixed(0).format(value) : String(Number(value.toPrecision(6)));
+  return Number.isInteger(value) ? fixed(0).format(value) : String(Number(value.toPrecision(6))).replace(".", decimal);
 }
 
 /** A round size or volume, such as on an axis: the same without zeros at the end. @param {number} value */
-export const roundAmount = (value) => amount(value).replace(/\.?0+(?=[KMBT]$)/, "");
+export const roundAmount = (value) => amount(value).replace(/[.,]?0+(?=[KMBT]$)/, "");
 
 /** Which way a signed number went by what is shown of it: a change that rounds to zero did not. @param {string} text */
 export const direction = (text) => (text.startsWith("+") ? "up" : text.startsWith("−") ? "down" : "none");
@@ -98,8 +105,7 @@ export const direction = (text) => (text.startsWith("+") ? "up" : text.startsWit
 function clockOrDay(ms, zone) {
   const [wall, now] = [wallClock(ms, zone), wallClock(marketNow(), zone)];
   if (Math.floor(wall / DAY_MS) === Math.floor(now / DAY_MS)) return clock(wall);
-  const text = day(wall);
-  return text.endsWith(day(now).slice(-4)) ? text.slice(0, -5) : text;
+  return new Date(wall).getUTCFullYear() === new Date(now).getUTCFullYear() ? dayOfYear(wall) : day(wall);
 }
 
 /** What the grids' columns call, each with AG Grid's parameters (see early.js). */
@@ -113,6 +119,7 @@ export const cells = {
     const wall = clock(wallClock(params.value / 1000, zoneOf(params.data.symbol)));
     return `${wall}.${String(Math.floor(params.value / 1000) % 1000).padStart(3, "0")}`;
   },
+  TapeSize: (params) => (params.data.prints ? `${amount(params.value)} ×${params.data.prints}` : amount(params.value)),
   Side: (params) => ({ buy: "Buy", sell: "Sell" })[params.value] ?? "",
   Pair: (params) => pairOf(params.value),
   RowId: (params) => rowIdOf(params.data.symbol),

@@ -1,6 +1,6 @@
 // What is known of each symbol: decimals, zone, name.  Read once, and again when a new symbol turns up.
 
-/** @typedef {{symbol: string, name: ?string, exchange: ?string, timezone: string, price_decimals: number}} Instrument */
+/** @typedef {{symbol: string, name: ?string, exchange: ?string, timezone: string, price_decimals: number, sector?: ?string}} Instrument */
 
 /** @type {Map<string, Instrument>} */
 const known = new Map();
@@ -62,5 +62,7 @@ export const decimalsOf = (symbol) => known.get(symbol)?.price_decimals ?? 2;
 export const zoneOf = (symbol) => known.get(symbol)?.timezone ?? "UTC";
 /** What it stands for; empty: not known. @param {string} symbol */
 export const nameOf = (symbol) => known.get(symbol)?.name ?? "";
+/** What an overview puts it beside; empty: not known. @param {string} symbol */
+export const sectorOf = (symbol) => known.get(symbol)?.sector ?? "";
 /** The listing exchange as a MIC; null: none is known. @param {string} symbol @returns {?string} */
 export const exchangeOf = (symbol) => known.get(symbol)?.exchange ?? null;

@@ -1,5 +1,7 @@
 // Wall-clock time in an exchange's zone.
 
+import { look } from "./look.js";
+
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formatters = new Map();
 /** @type {Map<string, number>} offset in ms by zone and quarter of an hour: every zone changes on one */
@@ -88,8 +90,18 @@ export function minutes(wall) {
   return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
 }
 
-/** `7 Oct 2013` of a wall-clock instant. @param {number} wall */
+/** `7 Oct 2013` of a wall-clock instant, or as days are chosen to be written. @param {number} wall */
 export function day(wall) {
   const date = new Date(wall);
+  const { dates } = look();
+  if (dates === "iso") return date.toISOString().slice(0, 10);
+  if (dates === "us") return `${two(date.getUTCMonth() + 1)}/${two(date.getUTCDate())}/${date.getUTCFullYear()}`;
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
+
+/** The same without the year. @param {number} wall */
+export function dayOfYear(wall) {
+  const { dates } = look();
+  const text = day(wall);
+  return dates === "iso" ? text.slice(5) : text.slice(0, -5);
 }

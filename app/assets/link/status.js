@@ -4,6 +4,7 @@ import { decimalsOf, zoneOf } from "../lib/instruments.js";
 import { hoursAround } from "../lib/sessions.js";
 import { change, decimalsFor, direction, NONE, percent, price } from "../lib/format.js";
 import { element, write, writeTo } from "../lib/dom.js";
+import { look } from "../lib/look.js";
 import { clockRuns, marketNow, replayClockIs } from "../lib/now.js";
 import { clock, day, wallClock } from "../lib/zone.js";
 
@@ -83,7 +84,7 @@ export class Status {
 
   /** @param {number} ticks a second */
   rate(ticks) {
-    writeTo("status-rate", Math.round(ticks).toLocaleString("en-US"));
+    writeTo("status-rate", Math.round(ticks).toLocaleString(look().numbers));
   }
 
   /**

@@ -194,6 +194,18 @@ export class Replay {
     else this.step(name.replace("-back", ""), name.endsWith("-back") ? -1 : 1);
   }
 
+  /** Play the chosen symbol from an instant on: the replay that runs, where it has that, else one of its own. @param {?number} ms null: nowhere */
+  from(ms) {
+    const { current } = this;
+    const { symbol } = view();
+    if (ms === null || !symbol) return this.say("Point at a candle first: a replay begins there.");
+    if (current && ms >= current.from && ms < current.to) {
+      if (!current.controls) return this.say(notYours(current));
+      return this.do("seek", { to: ms });
+    }
+    return this.ask("open", { open: { symbols: [symbol], at: iso(ms), speed: 1 } });
+  }
+
   /** @param {string} unit @param {number} steps */
   step(unit, steps) {
     const { symbol, interval } = view();

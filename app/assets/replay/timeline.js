@@ -1,5 +1,6 @@
 // The replay's timeline: the range as a track, volume drawn up to the clock only, a head that can be dragged.
 
+import { ink, onLook, tint } from "../lib/look.js";
 import { clock, wallClock } from "../lib/zone.js";
 
 /**
@@ -12,15 +13,13 @@ import { clock, wallClock } from "../lib/zone.js";
  */
 
 const SEEK_AT_MOST_EVERY_MS = 100;
-const PLAYED = "#b68cff";
-const EXTENDED = "#6b5a92";
-const ALERT = "#e3a93c";
 
 export class Timeline {
   /** @param {HTMLElement} at @param {(ms: number) => void} seek */
   constructor(at, seek) {
     this.at = at;
     this.seek = seek;
+    onLook(() => this.draw());
     this.canvas = /** @type {HTMLCanvasElement} */ (at.querySelector("#replay-profile"));
     this.head = /** @type {HTMLElement} */ (at.querySelector("#replay-head"));
     this.hint = /** @type {HTMLElement} */ (at.querySelector("#replay-hint"));
@@ -76,17 +75,17 @@ export class Timeline {
     this.canvas.height = height;
     const paint = this.canvas.getContext("2d");
     const px = (/** @type {number} */ ms) => ((ms - from) / (to - from)) * width;
-    paint.fillStyle = "#1d2634";
+    paint.fillStyle = ink("replay-line");
     for (const { open, close } of sessions) paint.fillRect(px(open), 0, px(close) - px(open), height);
     const most = Math.max(...profile.map(([, volume]) => volume), Number.MIN_VALUE);
     for (const [start, volume] of profile) {
       const regular = !sessions.length || sessions.some(({ open, close }) => start >= open && start < close);
-      paint.fillStyle = regular ? PLAYED : EXTENDED;
+      paint.fillStyle = regular ? ink("replay") : tint("replay", 0.5);
       const left = px(start);
       const tall = Math.max(scale, Math.sqrt(volume / most) * height * 0.92);
       paint.fillRect(left, height - tall, Math.max(1, px(start + step) - left - scale * 0.5), tall);
     }
-    paint.fillStyle = ALERT;
+    paint.fillStyle = ink("warn");
     for (const at of this.marks) {
       const middle = px(at);
       paint.fillRect(middle - scale / 2, 0, scale, height);

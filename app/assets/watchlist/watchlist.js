@@ -1,6 +1,6 @@
 // The watchlist grid, kept by AG Grid's own transactions.
 
-import { element } from "../lib/dom.js";
+import { element, writeTo } from "../lib/dom.js";
 import { cells } from "../lib/format.js";
 import { fitColumns, renderRowsNowAndThen, showNow, startEmpty, widen } from "../lib/grid.js";
 import { exchangeOf, nameOf, onInstruments, readUnknown, zoneOf } from "../lib/instruments.js";
@@ -8,6 +8,7 @@ import { marketNow } from "../lib/now.js";
 import { choose } from "../lib/selection.js";
 import { hoursAround } from "../lib/sessions.js";
 import { clock, wallClock } from "../lib/zone.js";
+import { chosenColumns, keepColumns } from "./chosen.js";
 import { freshness } from "./freshness.js";
 import { meant, pairOf, rowIdOf, symbolOfRow, venueOf } from "../lib/symbols.js";
 import { Stillness } from "./stillness.js";
@@ -21,8 +22,10 @@ import { trouble } from "./trouble.js";
 const PHONE = matchMedia("(max-width: 760px)");
 /** The columns, those that are needed most first. */
 const COLUMNS = [
-  "symbol", "last", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap",
+  "symbol", "last", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap", "range", "spark",
 ];
+/** Those that are there once somebody chooses them. */
+const UNUSUAL = ["range", "spark"];
 const PRICES = /** @type {const} */ (["last", "bid", "ask", "high", "low", "vwap"]);
 const STATES_EVERY_MS = 5_000;
 const ORDER_KEY = "tickdeck.watchlist.order";
@@ -31,10 +34,30 @@ const KEY_PAUSE_MS = 120;
 const MOST_OF_SYMBOL = 12;
 const LATELY_MS = 86_400_000;
 const FEW_ROWS = 8;
+/** What makes a filter of what is typed into the search. */
+const FILTER = /[<>=~]/;
+const FILTER_KEY = "tickdeck.watchlist.filter";
+/** A moment after the last key a filter is asked for. */
+const FILTER_PAUSE_MS = 250;
+/** Before the name of a section in the id of its row: no symbol begins with a space. */
+const SECTION = " § ";
 
 export class Watchlist {
   /** @param {any} api AG Grid's @param {HTMLInputElement} search */
   constructor(api, search) {
+    /** The filter, which the server evaluates; empty: none. */
+    this.screen = "";
+    /** Told once another filter is wanted. @type {() => void} */
+    this.onScreen = () => {};
+    /** The symbols that pass it; null: not told yet. @type {?Set<string>} */
+    this.passing = null;
+    this.screenTimer = 0;
+    /** The place of each symbol of the chosen list, and of each section's row; null: every symbol. @type {?Map<string, number>} */
+    this.listed = null;
+    /** The section of each symbol in it. @type {Map<string, number>} */
+    this.sectionOf = new Map();
+    /** @type {{symbol: string, section: string}[]} */
+    this.sections = [];
     this.api = api;
     this.search = search;
     /** @type {Map<string, Row & {went: number, venue: string}>} */
@@ -53,7 +76,7 @@ export class Watchlist {
     this.waiting = new Map();
     this.restoreOrder();
     api.addEventListener("sortChanged", () => this.keepOrder());
-    api.addEventListener("cellClicked", (event) => event.node.id && choose({ symbol: symbolOfRow(this.still.meant(event.node.id, event.event?.timeStamp)) }));
+    api.addEventListener("cellClicked", (event) => event.node.id && event.data.section === undefined && choose({ symbol: symbolOfRow(this.still.meant(event.node.id, event.event?.timeStamp)) }));
     /** Did a key move the focus?  A click chooses by itself. */
     this.byKey = false;
     element("watchlist").addEventListener("keydown", () => (this.byKey = true), true);
@@ -61,14 +84,19 @@ export class Watchlist {
     api.addEventListener("cellFocused", (event) => this.focused(event.rowIndex));
     /** What is searched for: words that all must be in a row's symbol, name or exchange. @type {string[]} */
     this.words = [];
-    api.setGridOption("isExternalFilterPresent", () => this.words.length > 0);
-    api.setGridOption("doesExternalFilterPass", (/** @type {{data: Row}} */ { data }) => this.passes(data.symbol));
+    api.setGridOption("isExternalFilterPresent", () => this.words.length > 0 || this.listed !== null || this.screen !== "");
+    api.setGridOption("doesExternalFilterPass", (/** @type {{data: any}} */ { data }) => this.passes(data.symbol, data.section));
+    api.setGridOption("postSortRows", (/** @type {{nodes: any[]}} */ { nodes }) => this.arrange(nodes));
     search.addEventListener("input", () => this.seek(search.value));
     search.addEventListener("keydown", (event) => this.key(event));
     /** Has a symbol a venue?  Then there is a column for it, beside what is traded there. */
     this.venues = false;
-    const [first, ...others] = COLUMNS;
-    this.refit = fitColumns(api, element("watchlist"), () => (this.venues ? [first, "venue", ...others] : COLUMNS));
+    this.usual = this.usualColumns();
+    this.columns = chosenColumns(this.usual);
+    this.refit = fitColumns(api, element("watchlist"), () => this.ranked());
+    this.wearColumns();
+    api.addEventListener("columnMoved", (event) => event.finished && event.source === "uiColumnMoved" && this.columnsMoved());
+    element("columns-open").addEventListener("click", () => void this.openColumns());
     /** Characters of the longest text by column, as far as it is wider than the column was made for. @type {Record<string, number>} */
     this.longest = {};
     onInstruments(() => {
@@ -101,7 +129,7 @@ export class Watchlist {
       const before = this.rows.get(row.symbol);
       const moved = before ? Math.sign((row.last ?? 0) - (before.last ?? 0)) || before.went : 0;
       const venue = before?.venue ?? venueOf(row.symbol);
-      const shown = { ...row, venue, went: moved, ...this.stateOf(row) };
+      const shown = { ...row, venue, went: moved, range: rangeOf(row), spark: before?.spark, ...this.stateOf(row) };
       this.rows.set(row.symbol, shown);
       (before ? update : add).push(shown);
     }
@@ -161,14 +189,131 @@ export class Watchlist {
     }
   }
 
-  /** @param {string} text */
+  /** Search for words, or filter by what has a comparison in it. @param {string} text */
   seek(text) {
-    this.words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const screen = FILTER.test(text) ? text.trim() : "";
+    this.words = screen ? [] : text.toLowerCase().split(/\s+/).filter(Boolean);
+    if (screen !== this.screen) {
+      this.screen = screen;
+      this.passing = null;
+      localStorage.setItem(FILTER_KEY, screen);
+      clearTimeout(this.screenTimer);
+      this.tell("");
+      this.screenTimer = setTimeout(() => this.onScreen(), FILTER_PAUSE_MS);
+    }
     this.api.onFilterChanged();
   }
 
-  /** @param {string} symbol */
-  passes(symbol) {
+  /** The filter that was there before this page was loaded anew. */
+  restoreFilter() {
+    const kept = localStorage.getItem(FILTER_KEY) ?? "";
+    if (!kept) return;
+    window.dash_clientside.set_props("search", { value: kept });
+    this.seek(kept);
+  }
+
+  /** Which symbols pass the filter: all of them, or those that came and went. @param {{all?: string[], in?: string[], out?: string[]}} part */
+  screened(part) {
+    if (!this.screen) return;
+    if (part.all) this.passing = new Set(part.all);
+    part.in?.forEach((symbol) => this.passing?.add(symbol));
+    part.out?.forEach((symbol) => this.passing?.delete(symbol));
+    this.tell(`${this.passing?.size ?? 0} pass`);
+    if (this.still.held && !part.all) this.still.due = true;
+    else this.api.onFilterChanged();
+  }
+
+  /** Say something beside the search; empty: nothing. @param {string} text */
+  tell(text) {
+    writeTo("watchlist-told", text);
+    element("watchlist-told").title = text;
+  }
+
+  /** Show a list's symbols only, under its sections. @param {?import("./lists.js").Entry[]} entries null: every symbol */
+  showList(entries) {
+    const before = this.sections;
+    this.listed = entries && new Map(entries.map(({ symbol, section }, at) => [symbol ?? SECTION + section, at]));
+    this.sections = [];
+    this.sectionOf.clear();
+    let place = -1;
+    (entries ?? []).forEach(({ symbol, section }, at) => {
+      if (section !== undefined && !this.sections.some((one) => one.section === section)) {
+        this.sections.push({ symbol: SECTION + section, section });
+        place = at;
+      }
+      if (symbol !== undefined) this.sectionOf.set(symbol, place);
+    });
+    this.still.release();
+    // Delta sorting takes the rest for sorted, which a list with sections is not.
+    this.api.setGridOption("deltaSort", !this.sections.length);
+    this.api.flushAsyncTransactions();
+    this.api.applyTransaction({ remove: before, add: this.sections });
+    this.api.onFilterChanged();
+    this.api.refreshClientSideRowModel("sort");
+  }
+
+  /** Sections stay in their order, each with its symbols below it; without a sorted column the list's own order. @param {any[]} nodes sorted */
+  arrange(nodes) {
+    const sorted = this.api.getColumnState().some((/** @type {any} */ { sort }) => sort);
+    if (sorted && !this.sections.length) return;
+    const { listed, sectionOf } = this;
+    const sectionAt = (/** @type {any} */ { data }) => (data.section === undefined ? (sectionOf.get(data.symbol) ?? -1) : (listed?.get(data.symbol) ?? -1));
+    const order = (/** @type {any} */ { data }) => listed?.get(data.symbol) ?? 0;
+    const ranked = nodes.map((node, at) => ({ node, at, in: sectionAt(node), head: node.data.section === undefined ? 1 : 0 }));
+    ranked.sort(
+      (one, other) =>
+        one.in - other.in || one.head - other.head ||
+        (sorted ? one.at - other.at : order(one.node) - order(other.node) || (one.node.data.symbol < other.node.data.symbol ? -1 : 1)),
+    );
+    ranked.forEach(({ node }, at) => (nodes[at] = node));
+  }
+
+  /** The columns there are something for, in their usual order. */
+  usualColumns() {
+    const order = this.api.getColumns().map((/** @type {any} */ column) => column.getColId());
+    return { order, hidden: UNUSUAL, pinned: /** @type {string[]} */ ([]), heat: false };
+  }
+
+  /** The columns that are to be shown, the one that is needed most first: by what somebody chose, else as they matter. */
+  ranked() {
+    const own = this.columns.order.join() !== this.usual.order.join();
+    const [first, ...others] = COLUMNS;
+    const byRank = own ? this.columns.order : [first, "venue", ...others];
+    return byRank.filter((id) => !this.columns.hidden.includes(id) && (id !== "venue" || this.venues));
+  }
+
+  /** Show the columns as they are chosen. */
+  wearColumns() {
+    const { order, hidden, pinned, heat } = this.columns;
+    const away = hidden.filter((id) => id !== "symbol");
+    this.api.applyColumnState({ state: order.map((colId) => ({ colId, pinned: pinned.includes(colId) ? "left" : null })), applyOrder: true });
+    this.api.setColumnsVisible(away, false);
+    element("watchlist").toggleAttribute("data-heat", heat);
+    this.refit();
+  }
+
+  /** A header was dragged to another place. */
+  columnsMoved() {
+    const order = this.api.getColumnState().map((/** @type {any} */ { colId }) => colId);
+    this.columns = { ...this.columns, order };
+    keepColumns(this.columns);
+  }
+
+  async openColumns() {
+    const { openColumns } = await import("./columns.js");
+    const all = this.usual.order.map((/** @type {string} */ id) => ({ id, title: this.api.getColumnDef(id).headerName }));
+    openColumns(all, this.columns, (chosen) => {
+      keepColumns(chosen);
+      this.columns = chosen ?? this.usual;
+      this.wearColumns();
+    });
+  }
+
+  /** @param {string} symbol @param {string} [section] of a section's row */
+  passes(symbol, section) {
+    if (section !== undefined) return this.words.length === 0 && !this.screen;
+    if (this.listed && !this.listed.has(symbol)) return false;
+    if (this.screen) return this.passing?.has(symbol) ?? true;
     const text = `${symbol} ${nameOf(symbol)} ${exchangeOf(symbol) ?? ""}`.toLowerCase();
     return this.words.every((word) => text.includes(word));
   }
@@ -191,6 +336,14 @@ export class Watchlist {
     const state = freshness(time, now, hoursAround(symbol, now, () => this.tellStates()) ?? [], zone);
     if (state === "live" && this.link.state === "replay") return { state: "replay", told: "trades in a replay, not now" };
     return { state, told: state === "quiet" ? `no trades since ${clock(wallClock(time, zone))}` : "" };
+  }
+
+  /** What a symbol's day drew so far. @param {string} symbol @param {number[]} closes oldest first */
+  lineIs(symbol, closes) {
+    const row = this.rows.get(symbol);
+    const node = row && this.api.getRowNode(rowIdOf(symbol));
+    if (!node) return;
+    node.updateData(Object.assign(row, { spark: closes }));
   }
 
   /** Rows grow old without a tick, and markets open and close. */
@@ -239,7 +392,14 @@ export class Watchlist {
 
   /** The first symbol as the grid shows them, or of all. @returns {?string} */
   first() {
-    return this.api.getDisplayedRowAtIndex(0)?.data.symbol ?? [...this.rows.keys()].sort()[0] ?? null;
+    return this.seen()[0] ?? [...this.rows.keys()].sort()[0] ?? null;
+  }
+
+  /** The symbols as the grid shows them. @returns {string[]} */
+  seen() {
+    const seen = [];
+    this.api.forEachNodeAfterFilterAndSort((/** @type {any} */ { data }) => data.section === undefined && seen.push(data.symbol));
+    return seen;
   }
 
   /** The symbol with the most trades among those that traded lately: what a page begins with. @returns {?string} */
@@ -270,14 +430,17 @@ export class Watchlist {
 
   /** The arrow keys move through the rows; the chart follows where they come to rest. @param {?number} index */
   focused(index) {
-    const symbol = index === null ? null : this.api.getDisplayedRowAtIndex(index)?.data.symbol;
+    const data = index === null ? null : this.api.getDisplayedRowAtIndex(index)?.data;
+    const symbol = data?.section === undefined ? data?.symbol : undefined;
     clearTimeout(this.keyTimer);
     if (symbol && this.byKey) this.keyTimer = setTimeout(() => choose({ symbol }), KEY_PAUSE_MS);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.key === "Enter") {
+    if (event.key === "Enter" && this.screen) {
+      this.search.blur(); // the filter stays
+    } else if (event.key === "Enter") {
       const typed = this.search.value.trim();
       const symbol = meant(typed, this.rows.keys()) ?? (this.api.getDisplayedRowCount() ? this.first() : typed.toUpperCase());
       if (symbol && typed) choose({ symbol });
@@ -310,6 +473,9 @@ export class Watchlist {
     );
   }
 }
+
+/** Where the last price is between the day's low and high, in per cent; null: nowhere. @param {Row} row */
+const rangeOf = ({ last, low, high }) => (last === null || low === null || high === null || !(high > low) ? null : Math.round((1000 * (last - low)) / (high - low)) / 10);
 
 /** Does the grid show just this already? @param {Row} row @param {Row | undefined} shown */
 const same = (row, shown) =>

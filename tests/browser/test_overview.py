@@ -1,0 +1,89 @@
+"""The market at a glance: what it says is what the rows say, it goes on live, and costs nothing while it is closed."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.replaying import address, open_replay
+from tests.browser.test_comfort import AXE, findings
+from tests.browser.watching import Watched
+
+LEAVES = """() => { const { ids, values, parents } = document.querySelector('.overview-map').data[0];
+    return ids.map((id, at) => [id, values[at], parents[at]]); }"""
+
+
+def asked(dashboard: Dashboard, path: str) -> Any:
+    with urllib.request.urlopen(f"{dashboard.url}/api/{path}") as answer:  # noqa: S310 - our own server
+        return json.load(answer)
+
+
+def test_treemap_breadth_and_movers_go_on_live(walking: Dashboard, watched: Watched) -> None:
+    page = watched.page
+    page.add_init_script(path=AXE)
+    watched.open(walking.url)
+    watched.until("document.querySelectorAll('#watchlist .ag-cell.symbol').length === 20")
+    assert not [url for url in watched.requests if "plotly.min.js" in url]
+    charts = page.evaluate("Plotly.version")
+    page.keyboard.press("o")
+    watched.until("document.querySelector('.overview-map')?.dataset.drawn === '20'")
+    assert page.evaluate("Plotly.version") == charts, "the chart's Plotly stays"
+    leaves = page.evaluate(LEAVES)
+    sectors = {each["symbol"]: each["sector"] for each in asked(walking, "instruments")}
+    assert {i.removeprefix("symbol "): p for i, _, p in leaves if p} == {
+        symbol: f"sector {sector}" for symbol, sector in sectors.items()
+    }
+    for sector in {f"sector {each}" for each in sectors.values()}:
+        whole = next(value for i, value, _ in leaves if i == sector)
+        assert whole == pytest.approx(sum(value for _, value, parent in leaves if parent == sector))
+    said = page.locator(".overview-breadth").inner_text()
+    up, level, down = map(int, re.findall(r"\d+", said))
+    assert up + level + down == 20
+    gainers = page.locator("#overview-gainers .told").all_inner_texts()
+    numbers = [float(text.strip("+%")) for text in gainers if text != "None"]
+    assert numbers == sorted(numbers, reverse=True)
+    expect(page.locator("#overview-active button")).to_have_count(8)
+    expect(page.locator("#overview-unusual .told").first).to_have_text(re.compile(r"^[\d.]+\u00d7$"))
+    watched.until(
+        f"(before) => JSON.stringify(({LEAVES})()) !== before", page.evaluate(f"JSON.stringify(({LEAVES})())")
+    )
+    assert findings(page) == []
+    first = page.locator("#overview-active button").first
+    wanted = first.get_attribute("data-symbol")
+    first.click()
+    watched.drawn(str(wanted), "1m")
+    expect(page.locator("#overview")).to_be_hidden()
+    drawn = page.evaluate("document.querySelector('.overview-map').data")
+    watched.until(
+        "(clock) => document.querySelector('#status-clock').textContent !== clock",
+        page.inner_text("#status-clock"),
+    )
+    watched.settle()
+    assert page.evaluate("document.querySelector('.overview-map').data") == drawn, "closed, it stands still"
+
+
+def test_usual_volumes_are_means_of_the_last_days(walking: Dashboard) -> None:
+    usual = asked(walking, "usual-volumes")
+    symbol = min(usual)
+    days = asked(walking, f"candles?symbol={symbol}&interval=1d&limit=22")
+    days = days["candles"] if isinstance(days, dict) else days
+    over = [day["volume"] for day in days[:-1]][-20:]
+    assert usual[symbol] == pytest.approx(sum(over) / len(over), rel=1e-9)
+
+
+def test_in_a_replay_it_shows_the_replay(watched: Watched, day: Dashboard) -> None:
+    page = open_replay(watched, address(day, "14:30", speed="1"))
+    page.click("#overview-open")
+    watched.until("document.querySelector('.overview-map')?.dataset.drawn === '4'")
+    assert {i for i, _, parent in page.evaluate(LEAVES) if parent} == {
+        f"symbol {each}" for each in ("AIG", "BAC", "IBM", "SPY")
+    }
+    assert any("until=2013-10-07T14:3" in url for url in watched.requests if "usual-volumes" in url)
+    page.keyboard.press("Escape")
+    expect(page.locator("#overview")).to_be_hidden()
