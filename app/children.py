@@ -23,12 +23,13 @@ STOPPED_LOOKS: Final = 4
 """Looks in a row at which a process was stopped (SIGSTOP), until it is taken for dead."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 30.0
-WELL_AFTER_S: Final = 30.0
-"""A process that lived for so long has got over what ended it before."""
 STARTS_WITHIN_S: Final = 300.0
 """A program that refuses to start has done so by then, also on a busy machine."""
 RUNS_AFTER_S: Final = 10.0
-"""One that was started again and lives for so long is said to run again; to load takes half of it on a busy machine."""
+"""One that was started again and lives for so long is said to run again; to load takes half of it on a busy machine.
+
+It has got over what ended it before, and is started at once the next time.
+"""
 STOP_TIMEOUT_S: Final = 8.0
 STANDBY_AFTER_S: Final = 5.0
 """One that has lived for so long gets another beside it that waits to take its place."""
@@ -145,7 +146,7 @@ class Children:
                 if not self._ended.done():
                     self._ended.set_result(code)
                 return
-            if clock() - began > WELL_AFTER_S:
+            if clock() - began > RUNS_AFTER_S:
                 backoff.reset()
             pause_s = backoff.next_pause_s()
             log.error(

@@ -17,7 +17,7 @@ from typing import Any, Final
 from bench.report import Row
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
-FACTS: Final = ("processor", "cores", "postgresql", "timescaledb", "edition", "browser")
+FACTS: Final = ("processor", "cores", "postgresql", "timescaledb", "edition", "browser", "load_15_min")
 MILLION: Final = 1_000_000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import signal
 import time
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
-from tickdeck.app.cli.common import ROWS_REFUSED, database, database_settings, progress_bar
+from tickdeck.app.cli.common import ROWS_REFUSED, Schema, database, database_settings, progress_bar
+from tickdeck.app.feed_process import RESTARTS
 
 if TYPE_CHECKING:
     from tickdeck.db.config import DatabaseSettings
@@ -38,7 +40,9 @@ def with_pool(work: Callable[[Pool], Awaitable[T]], *, history: bool = False) ->
     SIGINT and SIGTERM cancel `work`, which has its time to store what it holds.
     """
     settings = database_settings()
-    with progress_bar() as report, database(settings, schema="migrate", progress=report) as url:
+    # The one that was there before it has seen to the schema; to look at all migrations takes a part of a second.
+    schema: Schema = "any" if int(os.environ.get(RESTARTS, "0")) else "migrate"
+    with progress_bar() as report, database(settings, schema=schema, progress=report) as url:
         return asyncio.run(_stoppable(url, settings, work, history=history))
 
 

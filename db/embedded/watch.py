@@ -12,8 +12,8 @@ from tickdeck.db.embedded.errors import EmbeddedUnavailable
 
 LOOK_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 5.0
-WELL_AFTER_S: Final = 30.0
-"""A server that ran for so long has got over what ended it before."""
+WELL_AFTER_S: Final = 5.0
+"""A server that ran for so long has got over what ended it before: in a crash loop it ends as soon as it is up."""
 
 
 class Watch:
