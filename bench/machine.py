@@ -7,10 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, pool
-
-from tickdeck.db.migrate import server_facts
-from tickdeck.db.url import sqlalchemy_url
+from tickdeck.db.revisions import looking_over, server_facts
 
 
 def machine(url: str | None = None) -> dict[str, Any]:
@@ -22,8 +19,7 @@ def machine(url: str | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
     }
     if url is not None:
-        engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
-        with engine.connect() as connection:
+        with looking_over(url) as connection:
             server = server_facts(connection)
         facts |= {
             "postgresql": server.postgresql,

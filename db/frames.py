@@ -38,9 +38,9 @@ from tickdeck.db.market.types import (
     concat,
     parse_interval,
 )
-from tickdeck.db.migrate import require_schema
 from tickdeck.db.orderflow import read_cells
 from tickdeck.db.registering import Registrar, Venue, parse_venue
+from tickdeck.db.revisions import require_schema
 from tickdeck.db.session import Connection, connect, open_pool, reading
 from tickdeck.db.ticks.frame import FrameTicks, ticks_of_frame
 from tickdeck.db.ticks.read import tick_pages

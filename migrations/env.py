@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
-from tickdeck.db.migrate import MIGRATION_LOCK, allow_migration
+from tickdeck.db.migrate import MIGRATION_LOCK
+from tickdeck.db.revisions import allow_migration
 
 
 def database_url() -> str:
@@ -27,10 +30,9 @@ def run() -> None:
         connection.commit()
         try:
             # Here too, for whoever calls alembic itself.
-            allow_migration(
-                connection, beside_others=bool(context.config.attributes.get("beside_others", False))
-            )
-            connection.rollback()
+            driver: Any = connection.connection.driver_connection
+            allow_migration(driver, beside_others=bool(context.config.attributes.get("beside_others", False)))
+            driver.rollback()
             context.configure(connection=connection, transaction_per_migration=True)
             with context.begin_transaction():
                 context.run_migrations()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.paths import ROOT
-from tickdeck.db.migrate import head
+from tickdeck.db.revisions import head
 
 
 def ran(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:

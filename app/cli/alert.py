@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar, cast
@@ -13,14 +12,14 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from tickdeck.app.cli.common import Terminal, database, say, whoami
+from tickdeck.app.cli.common import Terminal, on_database, say, whoami
+from tickdeck.app.cli.user import known
 from tickdeck.db import alerts, users
-from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.buckets import day_of
 from tickdeck.db.market.moments import iso
 from tickdeck.db.market.types import Interval, Repeat
-from tickdeck.db.session import Pool, open_pool
+from tickdeck.db.session import Pool
 
 T = TypeVar("T")
 
@@ -36,24 +35,15 @@ def register(root: typer.Typer) -> None:
 
 def _run(user: str | None, work: Callable[[Pool, int | None], Awaitable[T]]) -> T:
     """Do `work` as the user; raise `ConfigurationError` where there is none of that name, or one has to be named."""
-    settings = DatabaseSettings()
 
-    async def run(url: str) -> T:
-        pool = await open_pool(url, role="settings", size=1)
-        try:
-            if user is None:
-                if await users.any_user(pool):
-                    raise ConfigurationError("whose alerts? There are users: say --user NAME")
-                return await work(pool, None)
-            found = await users.find_user(pool, user)
-            if found is None:
-                raise ConfigurationError(f"there is no user {user!r}; `tickdeck user list` shows all")
-            return await work(pool, found.id)
-        finally:
-            await pool.close()
+    async def of_owner(pool: Pool) -> T:
+        if user is None:
+            if await users.any_user(pool):
+                raise ConfigurationError("whose alerts? There are users: say --user NAME")
+            return await work(pool, None)
+        return await work(pool, (await known(pool, user)).id)
 
-    with database(settings) as url:
-        return asyncio.run(run(settings.settings_url or url))
+    return on_database("settings", of_owner)
 
 
 @app.command()
@@ -161,22 +151,16 @@ def try_rule(
     from tickdeck.app.replay.trial import Trial, Wanted, newest_day, run_trial
     from tickdeck.db.replay_reads import instruments_of
 
-    settings = DatabaseSettings()
     wanted = Wanted(symbol, condition, repeat, cast("Interval", every))
 
-    async def run(url: str) -> Trial:
-        pool = await open_pool(url, role="reader", size=2)
-        try:
-            if day is None:
-                return await run_trial(pool, wanted, *await newest_day(pool, symbol))
-            (instrument,) = await instruments_of(pool, [symbol])
-            bucket = day_of(day.date(), instrument.days)
-            return await run_trial(pool, wanted, bucket.first_us, bucket.end_us)
-        finally:
-            await pool.close()
+    async def run(pool: Pool) -> Trial:
+        if day is None:
+            return await run_trial(pool, wanted, *await newest_day(pool, symbol))
+        (instrument,) = await instruments_of(pool, [symbol])
+        bucket = day_of(day.date(), instrument.days)
+        return await run_trial(pool, wanted, bucket.first_us, bucket.end_us)
 
-    with database(settings) as url:
-        trial = asyncio.run(run(url))
+    trial = on_database("reader", run, size=2)
     for each in trial.fired:
         say(f"{iso(each.time_us)} {each.value:.10g}")
     more = " and more" if trial.cut else ""

@@ -45,6 +45,11 @@ def measure(name: str, *, shows_progress: bool = False, **options: Any) -> None:
         run(url, **options)
 
 
+def register(root: typer.Typer) -> None:
+    """Add the commands of this module to the root of the command line."""
+    root.add_typer(app, name="bench")
+
+
 @app.command()
 def ingest(
     as_json: bool = AS_JSON,

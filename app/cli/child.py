@@ -24,19 +24,21 @@ PR_SET_NAME: Final = 15
 WAITING_NAME: Final = b"td-standby"
 NEEDED: Final = {
     "serve": (
+        "tickdeck.app.cli.serve",
         "tickdeck.app.main",
         "tickdeck.app.web.server",
         "tickdeck.feeds.spill",
         "tickdeck.app.cli.playing",
     ),
     "feed": (
+        "tickdeck.app.cli.feed",
         "tickdeck.feeds.live",
         "tickdeck.feeds.csv.replay",
         "tickdeck.feeds.walk.feed",
         "tickdeck.app.cli.playing",
     ),
 }
-"""Modules that a command imports when it runs; `tickdeck.db.migrate` is every command's."""
+"""Modules that a command imports when it runs; `tickdeck.db.revisions` is every command's."""
 
 
 def end_with_parent() -> None:
@@ -61,7 +63,7 @@ def _name(name: bytes) -> None:
 def wait_for_turn(arguments: list[str]) -> None:
     """Load what the command needs, and wait until it is to begin; ends this process where it never is."""
     _name(WAITING_NAME)
-    for module in ("tickdeck.db.migrate", *NEEDED[arguments[0]]):
+    for module in ("tickdeck.db.revisions", *NEEDED[arguments[0]]):
         importlib.import_module(module)
     if arguments[0] == "feed":
         for plugin in entry_points(group="tickdeck.feeds", name=arguments[1]):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import getpass
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -23,8 +24,11 @@ from tickdeck.db.errors import printable
 if TYPE_CHECKING:
     from tickdeck.db.config import DatabaseSettings
     from tickdeck.db.registering import Venue
+    from tickdeck.db.session import Pool, Role
     from tickdeck.feeds.base import Feed
     from tickdeck.feeds.csv.options import CsvOptions
+
+T = TypeVar("T")
 
 ROWS_REFUSED: Final = 3
 """The exit code where some rows were refused; 0: all is well, 1: it failed, 2: it was called wrongly (Click's own)."""
@@ -89,31 +93,51 @@ def database(
     stopped by the last who uses it.  Raises `EmbeddedUnavailable`, `DatabaseUnavailableError`,
     `SchemaError` (`ForeignDatabaseError` for a database of something else) or `ConfigurationError`.
     """
-    from tickdeck.db.migrate import require_schema, upgrade
+    from tickdeck.db.revisions import is_current, require_schema
 
     with ExitStack() as stack:
         url = settings.database_url
         if url is None:
             url = stack.enter_context(embedded_server(settings, progress))
-        if schema == "migrate":
+        if schema == "migrate" and not is_current(url):
+            from tickdeck.db.migrate import upgrade  # Alembic, which is seldom needed
+
             upgrade(url)
         elif schema == "require":
             require_schema(url)
         yield url
 
 
+def on_database(
+    role: Role, work: Callable[[Pool], Awaitable[T]], *, size: int = 1, statement_timeout_s: float = 30.0
+) -> T:
+    """What `work` returns, done with a pool that acts as tickdeck_`role` on the configured database.
+
+    Raises as `database` does: its schema has to be there.
+    """
+    from tickdeck.db.session import open_pool
+
+    settings = database_settings()
+
+    async def run(url: str) -> T:
+        pool = await open_pool(url, role=role, size=size, statement_timeout_s=statement_timeout_s)
+        try:
+            return await work(pool)
+        finally:
+            await pool.close()
+
+    with database(settings) as url:
+        return asyncio.run(run((role == "settings" and settings.settings_url) or url))
+
+
 def describe(settings: DatabaseSettings, url: str) -> str:
     """The database in a few words for the status line, such as `embedded · TimescaleDB 2.19.3`."""
-    from sqlalchemy import create_engine, pool
-    from sqlalchemy.engine import make_url
+    from tickdeck.db.revisions import looking_over, server_facts
+    from tickdeck.db.url import host_of
 
-    from tickdeck.db.migrate import server_facts
-    from tickdeck.db.url import sqlalchemy_url
-
-    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
-    with engine.connect() as connection:
+    with looking_over(url) as connection:
         facts = server_facts(connection)
-    where = "embedded" if settings.database_url is None else make_url(url).host or "local"
+    where = "embedded" if settings.database_url is None else host_of(url) or "local"
     return f"{where} · TimescaleDB {facts.timescaledb}"
 
 

@@ -30,6 +30,11 @@ app = typer.Typer(
 COLOURS: Final[dict[State, str]] = {"ok": "green", "mind": "yellow", "wrong": "bold red"}
 
 
+def register(root: typer.Typer) -> None:
+    """Add the commands of this module to the root of the command line."""
+    root.add_typer(app, name="db")
+
+
 @app.command()
 def up() -> None:
     """Start the embedded database, migrate it, and leave it running; prints its address."""
@@ -87,7 +92,8 @@ def migrate(
     ),
 ) -> None:
     """Bring the schema to this version, in an empty database or Tickdeck's own."""
-    from tickdeck.db.migrate import head, upgrade
+    from tickdeck.db.migrate import upgrade
+    from tickdeck.db.revisions import head
 
     with progress_bar() as report, database(database_settings(), schema="any", progress=report) as url:
         upgrade(url, beside_others=yes)
@@ -140,7 +146,7 @@ def restore(
     source: Path = typer.Argument(exists=True, help="What `db backup` made of an embedded database."),
 ) -> None:
     """Make the embedded database of a backup, where there is none; says what it holds."""
-    from tickdeck.db.migrate import head
+    from tickdeck.db.revisions import head
     from tickdeck.db.upkeep.backup import held
 
     settings = database_settings()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tickdeck.app.cli.common import database, database_settings, say
+from tickdeck.app.cli.common import on_database, say
 
 if TYPE_CHECKING:
     from tickdeck.db.market.types import Instrument
-    from tickdeck.db.session import Pool, Role
-
-T = TypeVar("T")
+    from tickdeck.db.session import Pool
 
 app = typer.Typer(help="What is known of symbols: names, exchanges, days.", no_args_is_help=True)
 
@@ -30,7 +26,7 @@ def list_all() -> None:
     """All instruments, one a line."""
     from tickdeck.db.instruments import list_instruments
 
-    for each in _run("reader", list_instruments):
+    for each in on_database("reader", list_instruments):
         say(_line(each))
 
 
@@ -96,22 +92,8 @@ def change(
         await upsert_instruments(pool, changed)
         return changed
 
-    for each in _run("writer", work):
+    for each in on_database("writer", work):
         say(_line(each))
-
-
-def _run(role: Role, work: Callable[[Pool], Awaitable[T]]) -> T:
-    from tickdeck.db.session import open_pool
-
-    async def run(url: str) -> T:
-        pool = await open_pool(url, role=role, size=1)
-        try:
-            return await work(pool)
-        finally:
-            await pool.close()
-
-    with database(database_settings()) as url:
-        return asyncio.run(run(url))
 
 
 def _line(each: Instrument) -> str:

@@ -1,45 +1,56 @@
-"""The command line: puts the commands of the files beside this one together, and says what went wrong."""
+"""The command line: which file beside this one has which command, and saying what went wrong."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from types import FrameType
+from typing import Any, Final
 
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 import tickdeck
-from tickdeck.app.cli import alert as cli_alert
-from tickdeck.app.cli import bench as cli_bench
-from tickdeck.app.cli import db as cli_db
-from tickdeck.app.cli import export as cli_export
-from tickdeck.app.cli import feed as cli_feeds
-from tickdeck.app.cli import instruments as cli_instruments
-from tickdeck.app.cli import replay as cli_replay
-from tickdeck.app.cli import serve as cli_serve
-from tickdeck.app.cli import ticks as cli_ticks
-from tickdeck.app.cli import user as cli_user
-from tickdeck.app.cli import verify as cli_verify
 from tickdeck.app.cli.common import FEED_RUNS, errors, say
 from tickdeck.db.errors import FeedRunsError, TickdeckError
 
+FILES: Final[Mapping[str, str]] = {
+    "run": "serve", "serve": "serve", "load": "feed", "inspect": "feed", "feed": "feed", "export": "export",
+    "replay": "replay", "verify": "verify", "instruments": "instruments", "ticks": "ticks", "db": "db",
+    "user": "user", "audit": "user", "alert": "alert", "bench": "bench",
+}  # fmt: skip
+"""Every command, in the order of the help, and the file that has it."""
+
+
+class Commands(TyperGroup):
+    """A file is imported once one of its commands is asked for: each needs other libraries, which take a second together."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        """All names; nothing is imported for them."""
+        return list(FILES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name."""
+        return _commands_of(FILES[cmd_name]).get_command(ctx, cmd_name) if cmd_name in FILES else None
+
+
+@cache
+def _commands_of(file: str) -> TyperGroup:
+    commands = typer.Typer()
+    import_module(f"tickdeck.app.cli.{file}").register(commands)
+    return typer.main.get_group(commands)
+
+
 app = typer.Typer(
     name="tickdeck",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-cli_serve.register(app)
-cli_feeds.register(app)
-cli_export.register(app)
-cli_instruments.register(app)
-cli_ticks.register(app)
-cli_replay.register(app)
-cli_verify.register(app)
-app.add_typer(cli_db.app, name="db")
-cli_user.register(app)
-cli_alert.register(app)
-app.add_typer(cli_bench.app, name="bench")
 
 
 def _print_version(show: bool) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tickdeck.app.cli.common import ROWS_REFUSED, database, database_settings, errors, say, whoami
+from tickdeck.app.cli.common import ROWS_REFUSED, errors, on_database, say, whoami
+from tickdeck.app.cli.playing import STATEMENT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from tickdeck.db.market.corrections import Correction
-    from tickdeck.db.session import Pool, Role
+    from tickdeck.db.session import Pool
     from tickdeck.db.ticks.corrections import Restated, TickChange
 
-T = TypeVar("T")
 Symbol = Annotated[str, typer.Argument(help="The symbol.")]
 Time = Annotated[
     str, typer.Argument(help="When the tick was, to the microsecond: 2024-03-08T14:30:00.123456Z.")
@@ -138,7 +137,7 @@ def history(
     async def read(pool: Pool) -> list[TickChange]:
         return await tick_history(pool, [symbol], low, high)
 
-    changes = _run("reader", read)
+    changes = on_database("reader", read, statement_timeout_s=STATEMENT_TIMEOUT_S)
     for each in changes:
         say(_line(each))
     if not changes:
@@ -161,21 +160,7 @@ def _restated(corrections: Sequence[Correction], *, allow_negative: bool) -> Res
     async def restate(pool: Pool) -> Restated:
         return await restate_ticks(pool, corrections, actor=whoami(), allow_negative=allow_negative)
 
-    return _run("writer", restate)
-
-
-def _run(role: Role, work: Callable[[Pool], Awaitable[T]]) -> T:
-    from tickdeck.db.session import open_pool
-
-    async def run(url: str) -> T:
-        pool = await open_pool(url, role=role, size=1, statement_timeout_s=300)
-        try:
-            return await work(pool)
-        finally:
-            await pool.close()
-
-    with database(database_settings()) as url:
-        return asyncio.run(run(url))
+    return on_database("writer", restate, statement_timeout_s=STATEMENT_TIMEOUT_S)
 
 
 def _line(change: TickChange) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,11 +12,10 @@ from typing import Any, TypeVar
 import typer
 from rich.table import Table
 
-from tickdeck.app.cli.common import Terminal, database, say, whoami
+from tickdeck.app.cli.common import Terminal, on_database, say, whoami
 from tickdeck.db import users
-from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
-from tickdeck.db.session import Pool, open_pool
+from tickdeck.db.session import Pool
 from tickdeck.db.users import ROLES, SCOPES, Scope, UserRole
 
 T = TypeVar("T")
@@ -41,17 +39,7 @@ def register(root: typer.Typer) -> None:
 
 
 def _run(work: Callable[[Pool], Awaitable[T]]) -> T:
-    settings = DatabaseSettings()
-
-    async def run(url: str) -> T:
-        pool = await open_pool(url, role="settings", size=1)
-        try:
-            return await work(pool)
-        finally:
-            await pool.close()
-
-    with database(settings) as url:
-        return asyncio.run(run(settings.settings_url or url))
+    return on_database("settings", work)
 
 
 @app.command()
@@ -168,7 +156,7 @@ def sessions(
 
     async def work(pool: Pool) -> list[users.SessionRow]:
         if end and name is not None:
-            user = await _known(pool, name)
+            user = await known(pool, name)
             await users.end_sessions_of(pool, user.id)
             await users.audit(pool, "sessions_ended", actor=whoami(), subject=user.name)
         return await users.list_sessions(pool, name, idle_s=UserSettings().session_idle_s)
@@ -200,7 +188,7 @@ def add_token(
     token = TOKEN_PREFIX + new_token()
 
     async def work(pool: Pool) -> None:
-        user = await _known(pool, name)
+        user = await known(pool, name)
         await users.add_token(pool, user.id, label, token_hash(token), scopes, days=days or None)
         await users.audit(
             pool, "token_added", actor=whoami(), subject=f"{user.name}/{label}", scopes=scopes, days=days
@@ -231,7 +219,7 @@ def revoke_token(name: str = NAME, label: str = typer.Option(..., "--name", help
     """Let a token in no more."""
 
     async def work(pool: Pool) -> None:
-        user = await _known(pool, name)
+        user = await known(pool, name)
         if not await users.revoke_token(pool, user.id, label):
             raise ConfigurationError(
                 f"{user.name} has no token {label!r}; `tickdeck user token list` shows all"
@@ -268,7 +256,8 @@ def _escape(character: str) -> str:
     return f"\\u{ord(character):04x}" if character.isascii() else json.dumps(character)[1:-1]
 
 
-async def _known(pool: Pool, name: str) -> users.User:
+async def known(pool: Pool, name: str) -> users.User:
+    """The user of that name; raises `ConfigurationError` where there is none."""
     user = await users.find_user(pool, name)
     if user is None:
         raise ConfigurationError(f"there is no user {name!r}; `tickdeck user list` shows all")

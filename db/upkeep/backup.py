@@ -20,7 +20,7 @@ from psycopg.rows import class_row
 
 from tickdeck.db.embedded import BackupError
 from tickdeck.db.errors import DatabaseUnavailableError
-from tickdeck.db.migrate import require_known
+from tickdeck.db.revisions import require_known, server_facts
 from tickdeck.db.statements import statement
 from tickdeck.db.url import libpq_url, safe_url
 
@@ -86,11 +86,10 @@ class Held:
 def held(url: str) -> Held:
     """Count what the database at `url` holds; raises `SchemaError` where its schema is newer than this code."""
     with psycopg.connect(libpq_url(url)) as connection:
-        row = connection.execute("select to_regclass('public.alembic_version')").fetchone()
-        if row is None or row[0] is None:
+        revision = server_facts(connection).revision
+        if revision is None:
             return Held(None, 0, 0, 0, None)
-        row = connection.execute("select version_num from alembic_version").fetchone()
-        require_known(row[0] if row else None)
+        require_known(revision)
         with connection.cursor(row_factory=class_row(Held)) as cursor:
             found = cursor.execute(statement("held").encode()).fetchone()
     assert found is not None  # noqa: S101 - a row of counts

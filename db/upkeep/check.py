@@ -14,7 +14,13 @@ from psycopg.rows import dict_row
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import DatabaseUnavailableError
 from tickdeck.db.market.buckets import is_known_zone
-from tickdeck.db.migrate import MINIMUM_POSTGRESQL, MINIMUM_TIMESCALEDB, head, revisions, timescaledb_version
+from tickdeck.db.revisions import (
+    MINIMUM_POSTGRESQL,
+    MINIMUM_TIMESCALEDB,
+    head,
+    revisions,
+    timescaledb_version,
+)
 from tickdeck.db.statements import statement
 from tickdeck.db.upkeep.schema import described, drift
 from tickdeck.db.url import libpq_url, safe_url
@@ -89,8 +95,7 @@ def _server(facts: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _schema(connection: psycopg.Connection) -> Iterator[Finding]:
-    row = connection.execute("select version_num from alembic_version").fetchone()
-    revision = row[0] if row else None
+    revision = _row(connection, "schema_revision").get("version_num")
     if revision == head():
         yield Finding("schema", "ok", f"revision {revision}")
         sentences = drift(described(connection))

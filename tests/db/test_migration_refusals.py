@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tickdeck.db import migrate
+from tickdeck.db import migrate, revisions
 from tickdeck.db.errors import SchemaError
 
 
@@ -20,7 +20,7 @@ def test_server_that_is_too_old(
     tickdeck_db: str, monkeypatch: pytest.MonkeyPatch, limit: str, value: object, message: str
 ) -> None:
     migrate.downgrade(tickdeck_db, "base")
-    monkeypatch.setattr(migrate, limit, value)
+    monkeypatch.setattr(revisions, limit, value)
     with pytest.raises(SchemaError, match=message):
         migrate.upgrade(tickdeck_db)
     with psycopg.connect(tickdeck_db) as connection:

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tickdeck.db.errors import DatabaseUnavailableError, SchemaError
-from tickdeck.db.migrate import downgrade, head, upgrade
+from tickdeck.db.migrate import downgrade, upgrade
+from tickdeck.db.revisions import head
 from tickdeck.db.upkeep.retention import drop_expired
 from tickdeck.db.upkeep.schema import described
 from tickdeck.db.url import with_database

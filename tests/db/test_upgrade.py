@@ -22,7 +22,8 @@ from tests.reference import Tick, fold_all
 from tickdeck.db.candles.build import build_candles
 from tickdeck.db.candles.verify import verify
 from tickdeck.db.market.types import to_us
-from tickdeck.db.migrate import downgrade, head, upgrade
+from tickdeck.db.migrate import downgrade, upgrade
+from tickdeck.db.revisions import head
 from tickdeck.db.session import open_pool
 from tickdeck.db.ticks.store import TickStore
 from tickdeck.testing.ticks import TickFactory

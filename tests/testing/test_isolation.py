@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tickdeck.db.migrate import head
+from tickdeck.db.revisions import head
 from tickdeck.testing.servers import TimescaleServer
 
 

@@ -12,7 +12,8 @@ from tests.feeding import Tickdeck
 from tests.paths import SAMPLE
 from tickdeck.db import frames
 from tickdeck.db.errors import ForeignDatabaseError, SchemaError
-from tickdeck.db.migrate import downgrade, head
+from tickdeck.db.migrate import downgrade
+from tickdeck.db.revisions import head
 
 SHOP = """
     create table orders (id integer primary key);

@@ -16,7 +16,8 @@ from tests.db.embedded.embedding import scalar
 from tickdeck.app.cli.main import main as tickdeck
 from tickdeck.db.embedded import BackupError, EmbeddedServer
 from tickdeck.db.errors import SchemaError
-from tickdeck.db.migrate import head, upgrade
+from tickdeck.db.migrate import upgrade
+from tickdeck.db.revisions import head
 from tickdeck.db.upkeep.backup import back_up, held, newest
 from tickdeck.testing.ticks import TickFactory
 
