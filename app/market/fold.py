@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from tickdeck.db.market.messages import Bar
+from tickdeck.db.market.runs import MOVES_RANGE, fold_runs
 from tickdeck.db.market.types import (
     NEVER_FIRST_US,
     NEVER_LAST_US,
     UPDATES_ALL,
     UPDATES_LAST,
-    UPDATES_RANGE,
     UPDATES_VOLUME,
     Candle,
     TickBatch,
@@ -23,7 +23,6 @@ SECOND_US: Final = 1_000_000
 FEW_TICKS: Final = 100
 """Up to so many ticks a plain loop is quicker than some twenty calls into numpy."""
 _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _TURNOVER, _TRADES, _FIRST, _LAST = 1, 2, 3, 4, 5, 6, 7, 8, 10
-_MOVES_RANGE: Final = UPDATES_LAST | UPDATES_RANGE
 
 
 def fold_seconds(batch: TickBatch) -> list[Bar]:
@@ -34,9 +33,6 @@ def fold_seconds(batch: TickBatch) -> list[Bar]:
     """
     if len(batch) <= FEW_TICKS:
         return _fold_few(batch)
-    updates = batch.updates
-    if updates is not None and (updates == UPDATES_ALL).all():
-        updates = None
     names = sorted(set(batch.symbol))
     number = {name: n for n, name in enumerate(names)}
     codes = np.fromiter((number[name] for name in batch.symbol), dtype=np.int64, count=len(batch))
@@ -45,42 +41,13 @@ def fold_seconds(batch: TickBatch) -> list[Bar]:
     order = np.argsort(key, kind="stable")  # keeps (time, seq) order within a bar
     sorted_key = key[order]
     starts = np.flatnonzero(np.r_[True, sorted_key[1:] != sorted_key[:-1]])
-    first = any_of = order[starts]
-    last = order[np.r_[starts[1:], len(batch)] - 1]
-    price, size = batch.price[order], batch.size[order]
-    high = low = price
-    priced = np.ones(len(starts), dtype=np.bool_)
-    if updates is not None:
-        moves = updates[order]
-        high = np.where(moves & _MOVES_RANGE, price, -np.inf)
-        low = np.where(moves & _MOVES_RANGE, price, np.inf)
-        size = np.where(moves & UPDATES_VOLUME, size, 0)
-        place = np.arange(len(batch))
-        moves_last = (moves & UPDATES_LAST) != 0
-        firsts = np.minimum.reduceat(np.where(moves_last, place, len(batch)), starts)
-        lasts = np.maximum.reduceat(np.where(moves_last, place, -1), starts)
-        priced = lasts >= 0
-        first, last = order[np.where(priced, firsts, 0)], order[np.where(priced, lasts, 0)]
-    columns = (
-        codes[any_of].tolist(),
-        (seconds[any_of] * SECOND_US).tolist(),
-        np.where(priced, batch.price[first], 0).tolist(),
-        np.maximum.reduceat(high, starts).tolist(),
-        np.minimum.reduceat(low, starts).tolist(),
-        np.where(priced, batch.price[last], 0).tolist(),
-        np.add.reduceat(size, starts).tolist(),
-        np.add.reduceat(price * size, starts).tolist(),
-        np.diff(np.r_[starts, len(batch)]).tolist(),
-        np.where(priced, batch.time_us[first], NEVER_FIRST_US).tolist(),
-        np.where(priced, batch.seq[first], 0).tolist(),
-        np.where(priced, batch.time_us[last], NEVER_LAST_US).tolist(),
-        np.where(priced, batch.seq[last], 0).tolist(),
-    )
-    bid, ask = np.where(priced, batch.bid[last], np.nan), np.where(priced, batch.ask[last], np.nan)
-    quotes = zip(bid.tolist(), ask.tolist(), strict=True)
+    ticks = batch.take(order)
+    runs = fold_runs(ticks, starts)
+    labels = (codes[order[starts]].tolist(), (seconds[order[starts]] * SECOND_US).tolist())
+    quotes = (np.where(runs.priced, each[runs.last], np.nan).tolist() for each in (ticks.bid, ticks.ask))
     return [
         Bar(names[code], Candle(*candle), None if bid != bid else bid, None if ask != ask else ask)  # noqa: PLR0124
-        for (code, *candle), (bid, ask) in zip(zip(*columns, strict=True), quotes, strict=True)
+        for code, *candle, bid, ask in zip(*labels, *runs.columns, *quotes, strict=True)
     ]
 
 
@@ -102,7 +69,7 @@ def _fold_few(batch: TickBatch) -> list[Bar]:
         if moves & UPDATES_VOLUME:
             bar[_VOLUME] += size
             bar[_TURNOVER] += price * size
-        if moves & _MOVES_RANGE:
+        if moves & MOVES_RANGE:
             bar[_HIGH] = max(bar[_HIGH], price)
             bar[_LOW] = min(bar[_LOW], price)
         if moves & UPDATES_LAST:

@@ -25,7 +25,8 @@ from tickdeck.db.market.conditions import describe
 from tickdeck.db.market.indicators import MOST as MOST_INDICATORS
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.indicators import parse as parse_indicator
-from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, Candle, to_us
+from tickdeck.db.market.rules import symbol_fault
+from tickdeck.db.market.types import Candle, to_us
 
 RowForm = Literal["objects", "arrays"]
 
@@ -243,11 +244,13 @@ def _indicators(value: object) -> tuple[tuple[Indicator, ...], list[str]]:
 
 
 def _symbol(value: object, known: Container[str]) -> str:
-    if not isinstance(value, str) or not value or len(value) > MAX_SYMBOL_LENGTH:
-        raise MarketDataError(f"a symbol is a text of 1 to {MAX_SYMBOL_LENGTH} characters")
-    if value not in known:
-        raise UnknownSymbolError(value)
-    return value
+    fault = symbol_fault(value)
+    if fault is not None:
+        raise MarketDataError(f"the symbol {fault}")
+    symbol = str(value)
+    if symbol not in known:
+        raise UnknownSymbolError(symbol)
+    return symbol
 
 
 # -- the bytes of what is sent ------------------------------------------------------------------------------

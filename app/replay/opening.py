@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 from tickdeck.app.replay.clock import ReplayError, replay_speed
 from tickdeck.app.replay.player import Player
 from tickdeck.db.errors import excerpt
+from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.sessions import TradingCalendar, TradingSession
 from tickdeck.db.market.types import (
-    MAX_SYMBOL_LENGTH,
     MAX_TIME_US,
     MIN_TIME_US,
     Instrument,
@@ -176,8 +176,9 @@ def parse_symbols(value: object) -> list[str]:
         raise ReplayError("symbols must be a list of texts")
     symbols = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
     for symbol in symbols:
-        if len(symbol) > MAX_SYMBOL_LENGTH:
-            raise ReplayError(f"symbols: {excerpt(symbol)} is longer than {MAX_SYMBOL_LENGTH} characters")
+        fault = symbol_fault(symbol)
+        if fault is not None:
+            raise ReplayError(f"symbols: {excerpt(symbol)} {fault}")
     if not 1 <= len(symbols) <= MOST_SYMBOLS:
         raise ReplayError(f"a replay has 1 to {MOST_SYMBOLS} symbols, not {len(symbols)}")
     return symbols

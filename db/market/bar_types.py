@@ -16,13 +16,11 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from tickdeck.db.errors import MarketDataError, excerpt
+from tickdeck.db.market.runs import fold_runs
 from tickdeck.db.market.types import (
     INTERVALS,
-    NEVER_FIRST_US,
-    NEVER_LAST_US,
     UPDATES_ALL,
     UPDATES_LAST,
-    UPDATES_RANGE,
     UPDATES_VOLUME,
     Candle,
     Interval,
@@ -37,7 +35,6 @@ _DIGITS: Final = 12
 _NOTATION: Final = re.compile(rf"(\d{{1,{_DIGITS}}}(?:\.\d{{1,{_DIGITS}}})?)({'|'.join(UNITS)})")
 _CLOSE: Final = 1e-6
 """A price that far from the edge of a bar, in sizes of a bar, is on it: 100.3 - 100.2 is not quite 0.1."""
-_MOVES_RANGE: Final = UPDATES_LAST | UPDATES_RANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,27 +298,5 @@ def _edge(level: int, size: float) -> float:
 def _candles(ticks: TickBatch, starts: list[int]) -> list[Candle]:
     """A candle of the ticks from each start to the next, labelled by its first one's time; `starts` begin with 0."""
     at = np.array(starts, dtype=np.intp)
-    ends = np.r_[at[1:], len(ticks)]
-    price, size = ticks.price, ticks.size
-    first, last = at, ends - 1
-    high = low = price
-    priced = np.ones(len(at), dtype=np.bool_)
-    if ticks.updates is not None:
-        moves = ticks.updates
-        high = np.where(moves & _MOVES_RANGE, price, -np.inf)
-        low = np.where(moves & _MOVES_RANGE, price, np.inf)
-        size = np.where(moves & UPDATES_VOLUME, size, 0)
-        place = np.arange(len(ticks))
-        moves_last = (moves & UPDATES_LAST) != 0
-        firsts = np.minimum.reduceat(np.where(moves_last, place, len(ticks)), at)
-        lasts = np.maximum.reduceat(np.where(moves_last, place, -1), at)
-        priced = lasts >= 0
-        first, last = np.where(priced, firsts, 0), np.where(priced, lasts, 0)
-    columns = (
-        ticks.time_us[at], np.where(priced, price[first], 0),
-        np.maximum.reduceat(high, at), np.minimum.reduceat(low, at), np.where(priced, price[last], 0),
-        np.add.reduceat(size, at), np.add.reduceat(price * size, at), ends - at,
-        np.where(priced, ticks.time_us[first], NEVER_FIRST_US), np.where(priced, ticks.seq[first], 0),
-        np.where(priced, ticks.time_us[last], NEVER_LAST_US), np.where(priced, ticks.seq[last], 0),
-    )  # fmt: skip
-    return [Candle(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    times = ticks.time_us[at].tolist()
+    return [Candle(*row) for row in zip(times, *fold_runs(ticks, at).columns, strict=True)]

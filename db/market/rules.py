@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tickdeck.db.errors import excerpt
 from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, MAX_TIME_US, MIN_TIME_US, TickBatch
 
 SMALLEST: Final = 1e-30
@@ -96,34 +97,44 @@ def _text_fault(field: str, values: NDArray[np.object_], fault: Callable[[object
     wrong = np.array([each is not None for each in faults], dtype=np.bool_)
     if not wrong.any():
         return field, np.zeros(len(values), dtype=np.bool_), lambda _: ""
-    return field, wrong[codes], lambda index: f"{field} {faults[codes[index]]}"
+
+    def reason(index: int) -> str:
+        value, fault = different[codes[index]], faults[codes[index]]
+        named = "" if _is_nothing(value) or value == "" else f" {excerpt(value)}"
+        return f"{field}{named} {fault}"
+
+    return field, wrong[codes], reason
 
 
 def symbol_fault(value: object) -> str | None:
-    """What is wrong with `value` as a symbol, to be read after a name such as "symbol"; None: nothing.
+    """What is wrong with `value` as a symbol, to be read after what names it; None: nothing.
 
     A symbol is a text of 1 to MAX_SYMBOL_LENGTH bytes of UTF-8 without control characters, and without spaces at its ends.
     """
-    if not isinstance(value, str):
+    if _is_nothing(value):
         return "is missing"
+    if not isinstance(value, str):
+        return "is no text"
     if not value:
         return "is empty"
     if value != value.strip(" "):
-        return f"{value!r} begins or ends with a space"
-    if not value.isprintable():
-        return f"{value!r} holds a control character or what is no character"
-    if len(value.encode()) > MAX_SYMBOL_LENGTH:
-        return f"{value[:40]!r} is longer than {MAX_SYMBOL_LENGTH} bytes"
-    return None
+        return "begins or ends with a space"
+    return _print_fault(value, MAX_SYMBOL_LENGTH)
 
 
 def _code_fault(value: object) -> str | None:
-    if value is None or value != value:  # noqa: PLR0124 - None, as the factorisation gives it back
+    if _is_nothing(value):
         return None
     if not isinstance(value, str):
-        return f"{value!r} is no text"
+        return "is no text"
+    return _print_fault(value, MAX_TEXT_LENGTH)
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value != value  # noqa: PLR0124 - None, as the factorisation gives it back
+
+
+def _print_fault(value: str, most: int) -> str | None:
     if not value.isprintable():
-        return f"{value!r} holds a control character or what is no character"
-    if len(value.encode()) > MAX_TEXT_LENGTH:
-        return f"{value[:40]!r} is longer than {MAX_TEXT_LENGTH} bytes"
-    return None
+        return "holds a control character or what is no character"
+    return f"is longer than {most} bytes" if len(value.encode()) > most else None

@@ -1,25 +1,13 @@
 -- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both.
 with folded as (
     select symbol, time_bucket('1 minute', time) as bucket,
-           coalesce(first(price, place) filter (where place is not null), 0) as open,
-           coalesce(max(price) filter (where moves_range), '-Infinity') as high,
-           coalesce(min(price) filter (where moves_range), 'Infinity') as low,
-           coalesce(last(price, place) filter (where place is not null), 0) as close,
-           sum(counted) as volume, sum(price * counted) as turnover, count(*) as trades,
-           coalesce(min(time) filter (where place is not null), '2200-01-01 00:00:00+00') as first_time,
-           coalesce(first(seq, place) filter (where place is not null), 0) as first_seq,
-           coalesce(max(time) filter (where place is not null), '1969-12-31 23:59:59.999999+00') as last_time,
-           coalesce(last(seq, place) filter (where place is not null), 0) as last_seq
+           -- part: folded
     from (
         select symbol, time, seq, price,
-               case when updates is null or updates & 4 <> 0 then size else 0 end as counted,
-               updates is null or updates & 3 <> 0 as moves_range,
-               case when updates is null or updates & 1 <> 0 then
-                   _timescaledb_functions.to_unix_microseconds(time) * 18446744073709551616::numeric + seq
-               end as place
+               -- part: moved
         from ticks
         where time >= $1 and time < $2
-        offset 0        -- a fence: place (see candles_from_ticks.sql) is computed once a row
+        offset 0        -- a fence: place is computed once a row
     ) t
     group by 1, 2
 ), kept as (

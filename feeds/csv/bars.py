@@ -20,12 +20,13 @@ from typing import Final
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.bars import IMPORTABLE, Bar, bar_fault
 from tickdeck.db.market.buckets import day_of
+from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import DAY_US, HOUR_US, INTERVAL_SECONDS, MINUTE_US, Interval, parse_interval
 from tickdeck.feeds.csv.bytes import ByteSource
 from tickdeck.feeds.csv.fields import Lines, read_lines
 from tickdeck.feeds.csv.layout import ALIASES
-from tickdeck.feeds.csv.options import CsvOptions, plain, symbol_fault
+from tickdeck.feeds.csv.options import CsvOptions, plain
 from tickdeck.feeds.csv.times import (
     TIME_TEXT,
     TimeError,

@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tickdeck.db.market.mids import mids
+from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import MAX_TIME_US, MIN_TIME_US, TickBatch
 from tickdeck.feeds.csv.fields import Column, Fields
 from tickdeck.feeds.csv.notations import NO_NUMBER
 from tickdeck.feeds.csv.numbers import read_decimals
-from tickdeck.feeds.csv.options import symbol_fault
 from tickdeck.feeds.csv.reading import Reading
 from tickdeck.feeds.csv.rows import Row, side_of, whole_symbol
 from tickdeck.feeds.csv.times import read_fractions, read_times

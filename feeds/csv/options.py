@@ -12,7 +12,8 @@ from typing import Final, get_args
 
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.buckets import is_known_zone
-from tickdeck.db.market.types import BUY, MAX_SYMBOL_LENGTH, SELL
+from tickdeck.db.market.rules import symbol_fault
+from tickdeck.db.market.types import BUY, SELL
 from tickdeck.feeds.csv.times import DoubleHour, TimeFormat, TimeUnit, time_format
 
 FIELDS: Final = (
@@ -158,19 +159,6 @@ def plain(name: str) -> str:
 def quoted(text: str) -> str:
     """`text` as a command line takes it."""
     return f"'{text}'" if re.search(r"[\s\[\]()#&;|<>]", text) else text
-
-
-def symbol_fault(symbol: str) -> str | None:
-    """What keeps `symbol` from being one, or None."""
-    if not symbol:
-        return "is empty"
-    if len(symbol.encode()) > MAX_SYMBOL_LENGTH:
-        return f"is longer than {MAX_SYMBOL_LENGTH} bytes"
-    if symbol != symbol.strip(" "):
-        return "begins or ends with a blank"
-    if not symbol.isprintable():
-        return "contains a control character"
-    return None
 
 
 def _columns(text: str | None) -> dict[str, str | None]:

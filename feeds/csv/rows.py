@@ -16,10 +16,10 @@ import numpy as np
 
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.mids import mids
+from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import BUY, SELL
 from tickdeck.feeds.csv.notations import NO_NUMBER, UNDEFINED_PRICE, what_helps, without_mark
-from tickdeck.feeds.csv.options import symbol_fault
 from tickdeck.feeds.csv.times import TimeError, cut_short, read_fraction, read_time
 
 if TYPE_CHECKING:

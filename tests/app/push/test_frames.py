@@ -161,7 +161,7 @@ KNOWN: Final = {"A": None, "B": None}
         ({"watchlist": ["A", "X"]}, Subscription(("A",)), ["watchlist: symbol 'X' is unknown"]),
         ({"watchlist": "A"}, NOTHING, ["watchlist: must be 'all' or a list of at most 5000 symbols"]),
         ({"watchlist": "all", "tape": "X"}, ALL, ["tape: symbol 'X' is unknown"]),
-        ({"tape": ["A"]}, NOTHING, ["tape: a symbol is a text of 1 to 64 characters"]),
+        ({"tape": ["A"]}, NOTHING, ["tape: the symbol is no text"]),
         (
             {"watchlist": "all", "chart": {"symbol": "A", "interval": "2m"}},
             ALL,

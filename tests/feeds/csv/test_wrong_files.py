@@ -188,7 +188,7 @@ def test_what_is_only_unusual_is_read(tickdeck: Tickdeck, tmp_path: Path, name: 
         (["load", "missing.csv", "--time-zone", "localtime"], "--time-zone 'localtime' is unknown"),
         (["load", "missing.csv", "--time-zone", "right/UTC"], "--time-zone 'right/UTC' is unknown"),
         (["load", "missing.csv", "--time-unit", "weeks"], "--time-unit 'weeks'"),
-        (["load", "missing.csv", "--symbol", " A"], "--symbol ' A' begins or ends with a blank"),
+        (["load", "missing.csv", "--symbol", " A"], "--symbol ' A' begins or ends with a space"),
         (["load", "missing.csv", "--exchange", "XXXX"], "--exchange 'XXXX' is unknown"),
         (["load", "missing.csv", "--exchange-timezone", "Mars/Olympus"], "--exchange-timezone"),
         (["feed", "csv", "missing.csv"], "missing.csv: cannot be read"),
