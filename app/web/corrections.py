@@ -12,7 +12,7 @@ from tickdeck.app.users.identity import Identity
 from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.schemas import REFUSALS, Symbol, Text, Time
 from tickdeck.db.errors import MarketDataError
-from tickdeck.db.market.corrections import Correction, CorrectionKind, require_change
+from tickdeck.db.market.corrections import VALUES, Correction, CorrectionKind, require_change
 from tickdeck.db.market.moments import iso, parse_moment
 from tickdeck.db.market.types import BUY, LATEST_US, MAX_SEQ, MIN_TIME_US, SELL, SIDES
 from tickdeck.db.session import Pool
@@ -136,20 +136,8 @@ def router(pool: Pool, reader: Pool) -> APIRouter:
 
 
 def _change(change: TickChange) -> dict[str, Any]:
-    values = (
-        "symbol",
-        "seq",
-        "kind",
-        "actor",
-        "reason",
-        "price",
-        "size",
-        "bid",
-        "ask",
-        "exchange",
-        "conditions",
-    )
-    return {name: getattr(change, name) for name in values} | {
+    names = ("symbol", "seq", "kind", "actor", "reason", *VALUES)
+    return {name: getattr(change, name) for name in names} | {
         "time": iso(change.time_us),
         "at": iso(change.at_us),
         "known": iso(change.known_us),

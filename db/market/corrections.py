@@ -9,6 +9,8 @@ from tickdeck.db.errors import MarketDataError
 
 CorrectionKind = Literal["cancel", "correct"]
 KINDS: Final[tuple[CorrectionKind, ...]] = get_args(CorrectionKind)
+VALUES: Final = ("price", "size", "bid", "ask", "exchange", "conditions", "side")
+"""What a correction can give a tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,5 @@ class Correction:
 
 def require_change(correction: Correction) -> None:
     """Raise `MarketDataError` for a correction that changes nothing."""
-    names = ("price", "size", "bid", "ask", "exchange", "conditions", "side")
-    if correction.kind == "correct" and all(getattr(correction, name) is None for name in names):
-        raise MarketDataError(f"nothing to correct: say one of {', '.join(names)}")
+    if correction.kind == "correct" and all(getattr(correction, name) is None for name in VALUES):
+        raise MarketDataError(f"nothing to correct: say one of {', '.join(VALUES)}")

@@ -12,7 +12,7 @@ import orjson
 
 from tickdeck.db.instruments import negative_symbols
 from tickdeck.db.market.conditions import family_of, updates_of
-from tickdeck.db.market.corrections import Correction, CorrectionKind
+from tickdeck.db.market.corrections import VALUES, Correction, CorrectionKind
 from tickdeck.db.market.rules import TickReject, find_rejects
 from tickdeck.db.market.types import LATEST_US, MAX_TIME_US, MIN_TIME_US, SIDES, TickBatch, from_us
 from tickdeck.db.session import PoolOrConnection, translate, writing
@@ -136,8 +136,7 @@ def _fields(correction: Correction) -> dict[str, Any]:
     }
     values["exact"] = correction.exact_time
     if correction.kind == "correct":
-        names = ("price", "size", "bid", "ask", "exchange", "conditions", "side")
-        values |= {name: getattr(correction, name) for name in names}
+        values |= {name: getattr(correction, name) for name in VALUES}
         values["updates"] = _updates(correction)
     return values
 

@@ -80,6 +80,8 @@ class Exchange(ABC):
     """What stands before the colon of a symbol: BINANCE."""
     socket: ClassVar[str]
     """Where its WebSocket is."""
+    socket_path: ClassVar[str] = ""
+    """The path there, also on a server of one's own."""
     rest: ClassVar[str]
     """Where its REST interface is."""
     requests_per_second: ClassVar[float]
@@ -104,9 +106,10 @@ class Exchange(ABC):
     def native(self, pair: str) -> str:
         """The exchange's name of what users write, such as BTCUSDT for BTC/USDT."""
 
-    @abstractmethod
     def address(self, symbols: Sequence[str]) -> str:
-        """Where to connect to for trades of `symbols`."""
+        """Where to connect to for trades of `symbols`; the same for all unless an exchange has it otherwise."""
+        del symbols
+        return self.socket_url + self.socket_path
 
     def headers(self) -> Mapping[str, str]:
         """Headers of REST requests, such as a key."""

@@ -51,11 +51,6 @@ class Coinbase(Exchange):
         """BTC-USD for BTC/USD."""
         return pair.replace("/", "-").upper()
 
-    def address(self, symbols: Sequence[str]) -> str:
-        """The same for all."""
-        del symbols
-        return self.socket_url
-
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
         """See `Exchange.subscribe`."""
         return [_request("subscribe", symbols)]

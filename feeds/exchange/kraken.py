@@ -44,6 +44,7 @@ class Kraken(Exchange):
     name = "kraken"
     venue = "KRAKEN"
     socket = "wss://ws.kraken.com"
+    socket_path = "/v2"
     rest = "https://api.kraken.com"
     requests_per_second: ClassVar[float] = 1.0
     heartbeat_s = 1.0
@@ -51,11 +52,6 @@ class Kraken(Exchange):
     def native(self, pair: str) -> str:
         """BTC/USD, as v2 has it."""
         return pair.replace("-", "/").upper()
-
-    def address(self, symbols: Sequence[str]) -> str:
-        """The same for all."""
-        del symbols
-        return f"{self.socket_url}/v2"
 
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
         """With the last trades before now, which a reconnect then need not ask for."""
