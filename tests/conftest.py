@@ -15,7 +15,17 @@ from tests.feeding import Tickdeck
 from tests.fuzzing import TIMES
 
 HERE = Path(__file__).parent
-LONG = ("browser", "faults", "app/cli", "app/replay", "app/web", "feeds/exchange", "db/embedded", "testing")
+LONG = (
+    "browser",
+    "faults",
+    "app/cli",
+    "app/replay",
+    "app/web",
+    "app/web/signed_in",
+    "feeds/exchange",
+    "db/embedded",
+    "testing",
+)
 """Folders whose files take longest."""
 ON_ANY_VERSION = (
     "bench", "browser", "db/embedded", "faults", "feeds/exchange", "testing", "app/ui", "app/web", "test_installed.py",
@@ -31,8 +41,8 @@ settings.register_profile("same every time", derandomize=TIMES == 1, deadline=No
 settings.load_profile("same every time")
 
 
-class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Files stay whole, and one worker has all of tests/browser.
+class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Files stay whole, and so do folders with a conftest.py of their own: what that makes is made once, by one worker.
 
     Two browsers at once would take longer than one after the other: each draws with the processor alone, and
     each would need a walking market of its own.
@@ -40,11 +50,12 @@ class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "browser" if file.startswith("tests/browser/") else file
+        folder = file.rpartition("/")[0]
+        return folder if (HERE.parent / folder / "conftest.py").exists() and folder != HERE.name else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser | None:
-    return OneBrowser(config, log) if config.option.dist == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles | None:
+    return WholeFiles(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -9,18 +9,22 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.faults.running import Running, wait_for
+from tests.faults.running import PATIENCE_S, Running, wait_for
 from tests.faults.wire import Wire
 from tickdeck.db.embedded import taken
 from tickdeck.db.market.types import to_us
 from tickdeck.feeds.spill import Spill
 from tickdeck.testing.pace import Stopwatch
+
+ALONE: Final = {"TICKDECK_STANDBY": "false"}
+"""Nothing waits beside the processes of a run in which none dies: loading it takes seconds."""
 
 
 def ticks(url: str) -> int:
@@ -35,14 +39,14 @@ def viewing(page: str) -> Iterator[ClientConnection]:
     """A viewer of the whole watchlist, which has its first frame; it reads as fast as frames come."""
     with connect(page.replace("http", "ws", 1) + "/ws", max_size=None, max_queue=None) as viewer:
         viewer.send('{"subscribe": {"watchlist": "all"}}')
-        while json.loads(viewer.recv(10))["type"] != "frame":
+        while json.loads(viewer.recv(PATIENCE_S))["type"] != "frame":
             pass
         yield viewer
 
 
 def _read_all(viewer: ClientConnection) -> None:
     while True:
-        viewer.recv(10)
+        viewer.recv(PATIENCE_S)
 
 
 @pytest.mark.fault(
@@ -68,7 +72,7 @@ def _read_all(viewer: ClientConnection) -> None:
     "everything runs as elsewhere",
 )
 def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tmp_path: Path) -> None:
-    walk = ("--symbols", "20", "--rate", "2000")
+    walk = ("--symbols", "3", "--rate", "2000")
     folder = tmp_path / "Zürich über alles"
     folder.mkdir()
     plain = {
@@ -133,7 +137,9 @@ def test_what_dies_or_is_stopped_under_run_is_started_again(tickdeck_db: str, tm
 @pytest.mark.fault("a page that may not start, two runs on one folder", "`run` ends and says why")
 def test_a_page_that_cannot_start_ends_run(tickdeck_db: str, tmp_path: Path) -> None:
     # Nobody could sign in: the page refuses to be reached by others.
-    run = Running(tmp_path, "run", "--port", "0", "--host", "0.0.0.0", DATABASE_URL=tickdeck_db)  # noqa: S104
+    walk = ("--symbols", "1", "--rate", "10")
+    where = {"DATABASE_URL": tickdeck_db} | ALONE
+    run = Running(tmp_path, "run", "--port", "0", "--host", "0.0.0.0", *walk, **where)  # noqa: S104
     with run:
         assert run.wait() == 1
         run.stop()
@@ -248,7 +254,7 @@ def test_a_market_that_is_fed_already_is_not_fed_twice(tickdeck_db: str, tmp_pat
     walk = ("--symbols", "2", "--rate", "50")
     with psycopg.connect(tickdeck_db) as other:  # as the feed of another run does
         other.execute("select pg_advisory_lock(74550003, hashtext('random walk'))")
-        with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db) as run:
+        with Running(tmp_path, "run", "--port", "0", *walk, DATABASE_URL=tickdeck_db, **ALONE) as run:
             assert run.wait() == 4
             run.stop()
     assert run.said.count("the feed 'random walk' runs on this database already, in another process") == 1

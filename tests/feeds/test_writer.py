@@ -147,7 +147,7 @@ async def test_a_full_buffer_makes_the_feed_wait(tickdeck_db: str, rejects: Reje
             assert not done
             store.gate.set()
             await waiting
-            assert writer.counters.blocked_s > 0.05
+            assert writer.counters.blocked_s > 0
         assert writer.counters.stored == 110
 
 

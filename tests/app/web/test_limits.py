@@ -18,14 +18,15 @@ from websockets.asyncio.client import connect
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_socket
 
-from tests.app.web.test_gate import PATIENCE_S, with_settings
 from tests.browser.dashboard import Dashboard
+from tests.people import with_settings
 from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.app.web.gate import COOKIE
 from tickdeck.db import users
 from tickdeck.db.session import Pool
 from tickdeck.testing.databases import Databases
 
+PATIENCE_S: Final = 60
 LOW: Final = {
     "TICKDECK_PROXIES": '["127.0.0.1"]',
     "TICKDECK_CONNECTIONS_EACH": "2",

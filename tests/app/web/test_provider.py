@@ -17,8 +17,8 @@ import requests
 from joserfc.jwk import OctKey, RSAKey
 
 from tests.app.users.provider import LocalProvider
-from tests.app.web.test_gate import with_settings
 from tests.browser.dashboard import Dashboard
+from tests.people import with_settings
 from tickdeck.app.config import ProviderSettings
 from tickdeck.app.users.access import name_of, role_of
 from tickdeck.app.users.attempt import Attempt

@@ -9,12 +9,9 @@ import json
 import re
 import select
 import socket as raw_socket
-import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -23,11 +20,13 @@ import requests
 import websockets
 from websockets.sync.client import connect as connect_socket
 
+from tests.app.web.signed_in.desks import PATIENCE_S, Desk
 from tests.paths import ROOT
+from tests.people import PASSWORD, with_settings
 from tickdeck.app.config import DashboardSettings, Settings
 from tickdeck.app.main import create_app
 from tickdeck.app.replay.room import CONTROLS
-from tickdeck.app.users.access import TOKEN_PREFIX, new_token, token_hash
+from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.app.users.passwords import hash_password
 from tickdeck.app.web.gate import COOKIE, RULES, SESSION_OVER, rule_of
 from tickdeck.app.web.push import REQUESTS
@@ -35,14 +34,9 @@ from tickdeck.db import users
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.spreadsheets import FORMULA_STARTS
 from tickdeck.db.session import Pool, open_pool
-from tickdeck.db.users import Scope, UserRole
-from tickdeck.testing.dashboard import LiveServer, serving
-from tickdeck.testing.databases import Databases
+from tickdeck.testing.dashboard import LiveServer
+from tickdeck.testing.pace import Stopwatch
 from tickdeck.testing.servers import TimescaleServer
-
-T = TypeVar("T")
-PASSWORD: Final = "correct horse battery"
-PATIENCE_S: Final = 60
 
 WHO: Final = (
     "nobody", "expired", "wrong", "viewer", "analyst", "admin", "read token", "metrics token", "admin token", "wrong token",
@@ -137,95 +131,6 @@ ELSEWHERE: Final = {
     "GET /_reload-hash": "answers only where Dash reloads itself; the same rule as /_dash-layout",
 }
 """What is no plain GET, and which test has it."""
-
-
-@dataclass
-class Desk:
-    """A dashboard with a viewer, an analyst, an admin, and tokens of the admin."""
-
-    server: LiveServer
-    sessions: dict[str, str] = field(default_factory=dict)
-    tokens: dict[str, str] = field(default_factory=dict)
-
-    def headers(self, who: str) -> dict[str, str]:
-        if who in self.tokens:
-            return {"Authorization": f"Bearer {self.tokens[who]}"}
-        return {"Cookie": f"{COOKIE}={self.sessions[who]}"} if who in self.sessions else {}
-
-    def get(self, path: str, who: str, **headers: str) -> requests.Response:
-        return requests.get(
-            self.server.url + path,
-            headers=self.headers(who) | headers,
-            timeout=PATIENCE_S,
-            allow_redirects=False,
-        )
-
-    def post(self, path: str, who: str, data: Any = None, **headers: str) -> requests.Response:
-        return requests.post(
-            self.server.url + path,
-            data=data,
-            headers=self.headers(who) | headers,
-            timeout=PATIENCE_S,
-            allow_redirects=False,
-        )
-
-    def settings(self, work: Callable[[Pool], Awaitable[T]]) -> T:
-        return with_settings(self.server.database, work)
-
-
-def with_settings(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
-    async def run() -> T:
-        pool = await open_pool(url, role="settings", size=1)
-        try:
-            return await work(pool)
-        finally:
-            await pool.close()
-
-    return asyncio.run(run())
-
-
-async def _people(pool: Pool, desk: Desk) -> None:
-    roles: tuple[UserRole, ...] = ("admin", "viewer", "analyst")
-    for role in roles:
-        user = await users.add_user(pool, role, role, password_hash=hash_password(PASSWORD))
-        token = new_token()
-        await users.open_session(pool, user, token_hash(token), address="test", agent="", lasts_s=3600)
-        desk.sessions[role] = token
-    admin = await users.find_user(pool, "admin")
-    assert admin is not None
-    scopes: tuple[Scope, ...] = ("read", "metrics", "admin")
-    for scope in scopes:
-        token = TOKEN_PREFIX + new_token()
-        await users.add_token(pool, admin.id, scope, token_hash(token), [scope], days=1)
-        desk.tokens[f"{scope} token"] = token
-    over = new_token()
-    await users.open_session(pool, admin.id, token_hash(over), address="test", agent="", lasts_s=-1)
-    desk.sessions |= {"expired": over, "wrong": new_token()}
-    desk.tokens["wrong token"] = TOKEN_PREFIX + new_token()
-
-
-@pytest.fixture(scope="module")
-def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
-    with _tickdeck_databases.copy() as url:
-        with psycopg.connect(url) as connection:
-            connection.execute(
-                "insert into ticks (time, symbol, price, size) values ('2026-01-05 14:30Z', 'A', 10, 1)"
-            )
-        with serving(url) as server:
-            made = Desk(server)
-            made.settings(lambda pool: _people(pool, made))
-            made.get("/", "nobody")  # asked before there were users, if at all: known again within 2 s
-            wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
-            yield made
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    over = threading.Event()
-    for _ in range(200):
-        if reached():
-            return
-        over.wait(0.05)
-    raise AssertionError("it did not come to that")
 
 
 @pytest.mark.parametrize("path", TABLE)
@@ -620,14 +525,15 @@ def test_open_sockets_end_with_their_sessions(desk: Desk) -> None:
             sockets[way] = socket
         stuffed = stack.enter_context(stuffed_socket(desk.server, headers("reads nothing")))
         desk.settings(end)
-        ended = time.monotonic()
+        watch = Stopwatch()
         for way, socket in sockets.items():
             with pytest.raises(websockets.ConnectionClosedError):
-                socket.recv(5)  # nothing is watched, so nothing comes but the end
+                socket.recv(PATIENCE_S)  # nothing is watched, so nothing comes but the end
             assert socket.close_code == SESSION_OVER, way
         poll = select.poll()
         poll.register(stuffed, select.POLLHUP | select.POLLERR)
-        assert poll.poll(1000 * (5 - (time.monotonic() - ended))), "it is not cut off"
+        assert poll.poll(1000 * PATIENCE_S), "it is not cut off"
+        assert watch.seconds() < 5
     for way in ENDS:
         if way != "another role":  # then it is another's already, which nobody need sign in for again
             me = desk.get("/api/me", "nobody", **headers(way))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import requests
 
-from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for
-from tickdeck.testing.dashboard import serving
-from tickdeck.testing.databases import Databases
+from tests.app.web.signed_in.desks import FROM_HERE, Desk
 
 BANKS: dict[str, Any] = {
     "name": "Banks",
@@ -19,25 +16,10 @@ BANKS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
-    with _tickdeck_databases.copy() as url, serving(url) as server:
-        made = Desk(server)
-        made.settings(lambda pool: _people(pool, made))
-        wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
-        yield made
-
-
 def ask(
     desk: Desk, method: str, who: str, number: str, body: dict[str, Any] | None = None
 ) -> requests.Response:
-    return requests.request(
-        method,
-        f"{desk.server.url}/api/watchlists/{number}",
-        json=body,
-        headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
-        timeout=PATIENCE_S,
-    )
+    return desk.ask(method, f"/api/watchlists/{number}", who, json=body, **FROM_HERE)
 
 
 def mine(desk: Desk, who: str) -> list[dict[str, Any]]:

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 import requests
 
-from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for
-from tickdeck.testing.dashboard import serving
-from tickdeck.testing.databases import Databases
-from tickdeck.testing.servers import TimescaleServer
-
-TICK: dict[str, Any] = {"symbol": "A", "time": "2026-01-05T14:30:00.000001Z", "seq": 7}
-
-
-@pytest.fixture(scope="module")
-def desk(timescale: TimescaleServer) -> Iterator[Desk]:
-    databases = Databases(timescale)
-    with databases.template(), databases.copy() as url:
-        with psycopg.connect(url) as connection:
-            connection.execute(
-                "insert into ticks (time, symbol, seq, price, size) values"
-                " (%(time)s, 'A', 7, 10, 1), (%(time)s, 'A', 8, 11, 1)",
-                TICK,
-            )
-        with serving(url) as server:
-            made = Desk(server)
-            made.settings(lambda pool: _people(pool, made))
-            wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
-            yield made
+from tests.app.web.signed_in.desks import FROM_HERE, TICK, Desk
 
 
 def post(desk: Desk, who: str, *corrections: dict[str, Any], **more: Any) -> requests.Response:
-    return requests.post(
-        f"{desk.server.url}/api/corrections",
-        json={"corrections": corrections, **more},
-        headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
-        timeout=PATIENCE_S,
-    )
+    return desk.ask("POST", "/api/corrections", who, json={"corrections": corrections, **more}, **FROM_HERE)
 
 
 def close(desk: Desk) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,11 +10,9 @@ import psycopg
 import pytest
 import requests
 
-from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for
+from tests.app.web.signed_in.desks import FROM_HERE, Desk
 from tickdeck.db import alerts
 from tickdeck.db.session import Pool, open_pool
-from tickdeck.testing.dashboard import serving
-from tickdeck.testing.databases import Databases
 
 RULE: dict[str, Any] = {"symbol": "SPY", "condition": "price crosses 167.5"}
 STORED: dict[str, Any] = RULE | {
@@ -28,31 +25,14 @@ STORED: dict[str, Any] = RULE | {
 }
 
 
-@pytest.fixture(scope="module")
-def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
-    with _tickdeck_databases.copy() as url, serving(url) as server:
-        made = Desk(server)
-        made.settings(lambda pool: _people(pool, made))
-        wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
-        yield made
-
-
 def put(
     desk: Desk, who: str, number: str, body: dict[str, Any], site: str = "same-origin"
 ) -> requests.Response:
-    return requests.put(
-        f"{desk.server.url}/api/alerts/{number}",
-        json=body,
-        headers=desk.headers(who) | {"sec-fetch-site": site},
-        timeout=PATIENCE_S,
-    )
+    return desk.ask("PUT", f"/api/alerts/{number}", who, json=body, **{"Sec-Fetch-Site": site})
 
 
 def delete(desk: Desk, who: str, number: str) -> int:
-    headers = desk.headers(who) | {"sec-fetch-site": "same-origin"}
-    return requests.delete(
-        f"{desk.server.url}/api/alerts/{number}", headers=headers, timeout=PATIENCE_S
-    ).status_code
+    return desk.ask("DELETE", f"/api/alerts/{number}", who, **FROM_HERE).status_code
 
 
 def mine(desk: Desk, who: str) -> list[dict[str, Any]]:

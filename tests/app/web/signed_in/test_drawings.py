@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import psycopg
 import pytest
 import requests
 
-from tests.app.web.test_gate import PATIENCE_S, Desk, _people, wait_for, with_settings
+from tests.app.web.signed_in.desks import FROM_HERE, PATIENCE_S, Desk
+from tests.people import with_settings
 from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.db import users
 from tickdeck.db.session import Pool
 from tickdeck.testing.dashboard import serving
-from tickdeck.testing.databases import Databases
 
 LINE: dict[str, Any] = {
     "kind": "trend",
@@ -23,35 +23,21 @@ LINE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
-    with _tickdeck_databases.copy() as url, serving(url) as server:
-        made = Desk(server)
-        made.settings(lambda pool: _people(pool, made))
-        wait_for(lambda: made.get("/api/me", "nobody").status_code == 401)
-        yield made
+def path(number: str, query: dict[str, str]) -> str:
+    return f"/api/drawings/{number}?{urlencode(query)}"
 
 
 def put(
-    desk: Desk, who: str, number: str, body: dict[str, Any], symbol: str = "SPY", **more: str
-) -> requests.Response:
-    return requests.put(
-        f"{desk.server.url}/api/drawings/{number}",
-        params={"symbol": symbol} | more,
-        json=body,
-        headers=desk.headers(who) | {"sec-fetch-site": "same-origin"},
-        timeout=PATIENCE_S,
+    desk: Desk, who: str, number: str, body: dict[str, Any], symbol: str = "SPY", *,
+    site: str = "same-origin", **more: str,
+) -> requests.Response:  # fmt: skip
+    return desk.ask(
+        "PUT", path(number, {"symbol": symbol} | more), who, json=body, **{"Sec-Fetch-Site": site}
     )
 
 
 def delete(desk: Desk, who: str, number: str, **more: str) -> int:
-    headers = desk.headers(who) | {"sec-fetch-site": "same-origin"}
-    return requests.delete(
-        f"{desk.server.url}/api/drawings/{number}",
-        params={"symbol": "SPY"} | more,
-        headers=headers,
-        timeout=PATIENCE_S,
-    ).status_code
+    return desk.ask("DELETE", path(number, {"symbol": "SPY"} | more), who, **FROM_HERE).status_code
 
 
 def mine(desk: Desk, who: str, symbol: str = "SPY") -> list[dict[str, Any]]:
@@ -91,13 +77,7 @@ def test_who_may_draw(desk: Desk) -> None:
         "viewer": 403,
         "read token": 403,
     }
-    elsewhere = requests.put(
-        f"{desk.server.url}/api/drawings/{number}?symbol=SPY",
-        json=LINE,
-        headers=desk.headers("analyst") | {"sec-fetch-site": "cross-site"},
-        timeout=PATIENCE_S,
-    )
-    assert elsewhere.status_code == 403
+    assert put(desk, "analyst", number, LINE, site="cross-site").status_code == 403
     assert delete(desk, "analyst", number) == 204
 
 
