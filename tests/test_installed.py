@@ -144,7 +144,11 @@ def test_benchmarks_say_where_they_are(commands: Path, project: Path) -> None:
 def started(*command: str | Path, cwd: Path, database: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command until the block ends."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    settings = {"DATABASE_URL": database, "TICKDECK_DATA_DIR": str(cwd.parent / "data")}
+    settings = {
+        "DATABASE_URL": database,
+        "TICKDECK_DATA_DIR": str(cwd.parent / "data"),
+        "TICKDECK_STANDBY": "false",
+    }
     with (cwd.parent / "log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             [*map(str, command)],
@@ -278,26 +282,23 @@ def test_indicator_of_an_own_package(
     package.mkdir()
     (package / "desk_indicators.py").write_text(OWN_INDICATOR, encoding="utf-8")
     (package / "pyproject.toml").write_text(OWN_PACKAGE, encoding="utf-8")
-    python = commands / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    succeeded(*pip, "install", *OFFLINE, built(package, project), cwd=project)
-    try:
-        (project / "uses_own.py").write_text(USES_OWN, encoding="utf-8")
-        said = succeeded(python, "-W", "error", "uses_own.py", cwd=project, DATABASE_URL=tickdeck_db)
-        assert said == (
-            "envelope True [\"indicator 'gone' of desk-indicators cannot be loaded: AttributeError: "
-            "module 'desk_indicators' has no attribute 'gone'\"]\n"
-        )
-        shown = succeeded(
-            commands / "tickdeck", "export", "--candles", "1m", "--indicators", "envelope", cwd=project,
-            DATABASE_URL=tickdeck_db,
-        )  # fmt: skip
-        assert shown.startswith(
-            "time,symbol,open,high,low,close,volume,turnover,trades,"
-            '"envelope(20, 0.01).above","envelope(20, 0.01).below"\n'
-        )
-    finally:
-        succeeded(*pip, "uninstall", "--yes", "--quiet", "desk-indicators", cwd=project)
+    own = project / "own"  # in no environment: nobody has to take it away again
+    succeeded(sys.executable, "-m", "pip", "install", *OFFLINE, "--target", own, package, cwd=project)
+    own_and_database = {"PYTHONPATH": str(own), "DATABASE_URL": tickdeck_db}
+    (project / "uses_own.py").write_text(USES_OWN, encoding="utf-8")
+    said = succeeded(commands / "python", "-W", "error", "uses_own.py", cwd=project, **own_and_database)
+    assert said == (
+        "envelope True [\"indicator 'gone' of desk-indicators cannot be loaded: AttributeError: "
+        "module 'desk_indicators' has no attribute 'gone'\"]\n"
+    )
+    shown = succeeded(
+        commands / "tickdeck", "export", "--candles", "1m", "--indicators", "envelope", cwd=project,
+        **own_and_database,
+    )  # fmt: skip
+    assert shown.startswith(
+        "time,symbol,open,high,low,close,volume,turnover,trades,"
+        '"envelope(20, 0.01).above","envelope(20, 0.01).below"\n'
+    )
 
 
 LIBRARIES = """
@@ -353,8 +354,9 @@ def test_plugin_serves_the_project(commands: Path, project: Path, timescale: Tim
     (project / "tests").mkdir()
     (project / "tests" / "test_own.py").write_text(OWN_TESTS, encoding="utf-8")
     shutil.rmtree(project / "bench")
+    few = "-p no:dash -p no:schemathesis -p no:hypothesispytest"  # each costs a second
     said = succeeded(
         commands / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project,
-        TICKDECK_TEST_DB=timescale.url,
+        TICKDECK_TEST_DB=timescale.url, PYTEST_ADDOPTS=few,
     )  # fmt: skip
     assert "3 passed" in said

@@ -23,8 +23,9 @@ def on_our_server(timescale: TimescaleServer, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without those that cost a second of each process, and that one test here has: what is installed beside Tickdeck."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:dash -p no:schemathesis")
+    """Without those that cost seconds of each process: what is installed beside Tickdeck, which one test here has."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin,tickdeck.testing.plugin")
 
 
 @pytest.mark.usefixtures("on_our_server")
@@ -113,7 +114,7 @@ def test_databases_are_private_and_all_fixtures_work(pytester: pytest.Pytester) 
 @pytest.mark.usefixtures("few_plugins")
 def test_run_without_the_fixtures_starts_no_server(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*tickdeck: *")
 
@@ -182,7 +183,7 @@ def test_wrong_choice_of_a_server_is_told(
 ) -> None:
     monkeypatch.setenv("TICKDECK_TEST_DB", choice)
     pytester.makepyfile("def test_it(tickdeck_db): pass")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert result.ret != 0
     result.assert_outcomes()
     result.stdout.fnmatch_lines([f"*no database for the tests: {says}*"])

@@ -30,6 +30,23 @@ def stopping(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
         server.down()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a database, which was never in use."""
+    folder = tmp_path_factory.mktemp("made")
+    with EmbeddedServer(folder, durable=False):
+        pass
+    (folder / "postgresql.log").unlink()
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of that, for what needs no new one: making it takes seconds."""
+    subprocess.run(["cp", "-a", f"{made}/.", tmp_path], check=True)
+    return tmp_path
+
+
 def kill(server: EmbeddedServer) -> None:
     pid = server.status().pid
     assert pid is not None
@@ -62,8 +79,8 @@ async def test_every_driver_gets_timescaledb(tmp_path: Path, monkeypatch: pytest
         await pooled.close()
 
 
-def test_the_last_to_leave_stops_it(tmp_path: Path) -> None:
-    first, second = EmbeddedServer(tmp_path, durable=False), EmbeddedServer(tmp_path, durable=False)
+def test_the_last_to_leave_stops_it(folder: Path) -> None:
+    first, second = EmbeddedServer(folder, durable=False), EmbeddedServer(folder, durable=False)
     assert not first.status().running
     with ExitStack() as late:
         with first as url:
@@ -81,9 +98,9 @@ def test_the_last_to_leave_stops_it(tmp_path: Path) -> None:
     assert first.down() is False
 
 
-def test_what_was_told_to_be_up_stays_up_until_it_is_told_to_be_down(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path, durable=False)
-    with stopping(EmbeddedServer(tmp_path, durable=False)) as kept:
+def test_what_was_told_to_be_up_stays_up_until_it_is_told_to_be_down(folder: Path) -> None:
+    server = EmbeddedServer(folder, durable=False)
+    with stopping(EmbeddedServer(folder, durable=False)) as kept:
         with server:
             kept.up()
         assert kept.status().running
@@ -93,8 +110,8 @@ def test_what_was_told_to_be_up_stays_up_until_it_is_told_to_be_down(tmp_path: P
         assert not kept.status().running
 
 
-def test_a_killed_user_does_not_keep_it_up(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path, durable=False)
+def test_a_killed_user_does_not_keep_it_up(folder: Path) -> None:
+    server = EmbeddedServer(folder, durable=False)
     code = (
         "import sys; from pathlib import Path; from tickdeck.db.embedded import EmbeddedServer\n"
         "with EmbeddedServer(Path(sys.argv[1]), durable=False): print('up', flush=True); sys.stdin.read()"
@@ -102,7 +119,7 @@ def test_a_killed_user_does_not_keep_it_up(tmp_path: Path) -> None:
     with (
         stopping(server),
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path)],
+            [sys.executable, "-c", code, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -118,8 +135,8 @@ def test_a_killed_user_does_not_keep_it_up(tmp_path: Path) -> None:
         assert not server.status().running
 
 
-def test_default_settings_are_durable_and_rows_outlive_a_stop(tmp_path: Path) -> None:
-    with stopping(EmbeddedServer(tmp_path)) as server:
+def test_default_settings_are_durable_and_rows_outlive_a_stop(folder: Path) -> None:
+    with stopping(EmbeddedServer(folder)) as server:
         url = server.up()
         assert [
             scalar(url, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")
@@ -136,8 +153,8 @@ def test_default_settings_are_durable_and_rows_outlive_a_stop(tmp_path: Path) ->
     "the server is started again; writers try again, the page reads anew; nothing committed is lost",
     soak=True,
 )
-def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
-    with stopping(EmbeddedServer(tmp_path)) as server:
+def test_no_row_is_lost_to_kill_9(folder: Path) -> None:
+    with stopping(EmbeddedServer(folder)) as server:
         with psycopg.connect(server.up()) as connection:
             connection.execute("CREATE TABLE kept (n int)")
         for round_ in range(1, 6):
@@ -152,10 +169,10 @@ def test_no_row_is_lost_to_kill_9(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT])
 @pytest.mark.fault("kill -9 of the embedded postmaster or of a backend")
 def test_who_uses_it_has_it_started_again(
-    tmp_path: Path, how: signal.Signals, caplog: pytest.LogCaptureFixture
+    folder: Path, how: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with EmbeddedServer(tmp_path, durable=False) as url:
-        server = EmbeddedServer(tmp_path, durable=False)
+    with EmbeddedServer(folder, durable=False) as url:
+        server = EmbeddedServer(folder, durable=False)
         before = server.status().pid
         assert before is not None
         os.kill(before, how)
@@ -167,10 +184,10 @@ def test_who_uses_it_has_it_started_again(
 
 
 def test_who_uses_it_leaves_it_down_where_it_was_told_to_be(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with EmbeddedServer(tmp_path, durable=False) as url:
-        other = EmbeddedServer(tmp_path, durable=False)
+    with EmbeddedServer(folder, durable=False) as url:
+        other = EmbeddedServer(folder, durable=False)
         assert other.down() is True
         time.sleep(3 * watch.LOOK_S)  # nothing is to happen
         assert not other.status().running
@@ -180,21 +197,21 @@ def test_who_uses_it_leaves_it_down_where_it_was_told_to_be(
 
 
 def test_a_data_folder_that_is_gone_is_not_replaced_by_an_empty_one(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with EmbeddedServer(tmp_path, durable=False) as url:
-        data = tmp_path / "postgresql-17"
-        data.rename(tmp_path / "away")
+    with EmbeddedServer(folder, durable=False) as url:
+        data = folder / "postgresql-17"
+        data.rename(folder / "away")
         wait_for(lambda: any("is gone: put it back" in each for each in caplog.messages))
         assert not data.exists()
         assert sum("is gone" in each for each in caplog.messages) == 1
-        (tmp_path / "away").rename(data)
+        (folder / "away").rename(data)
         wait_for(lambda: "the embedded database is up again" in caplog.messages)
         assert scalar(url, "SELECT 1") == 1
 
 
-def test_a_backend_that_outlives_its_server_bars_no_start(tmp_path: Path) -> None:
-    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+def test_a_backend_that_outlives_its_server_bars_no_start(folder: Path) -> None:
+    with stopping(EmbeddedServer(folder, durable=False)) as server:
         url = server.up()
         long = "DO 'BEGIN FOR i IN 1..2000000000 LOOP NULL; END LOOP; END'"  # half a minute of pure computing
         with subprocess.Popen([*server.psql_command(), "-Xqc", long], stderr=subprocess.DEVNULL) as busy:
@@ -221,11 +238,11 @@ def test_two_processes_start_it_at_once(tmp_path: Path) -> None:
     "the server is started; whoever has the number now is left alone",
 )
 @pytest.mark.parametrize("claimant", ["stranger", "zombie", "nobody", "cut off"])
-def test_a_stale_pid_file_stops_no_start(tmp_path: Path, claimant: str) -> None:
-    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+def test_a_stale_pid_file_stops_no_start(folder: Path, claimant: str) -> None:
+    with stopping(EmbeddedServer(folder, durable=False)) as server:
         server.up()
-        data = tmp_path / "postgresql-17"
-        pid_file, lock = data / "postmaster.pid", tmp_path / "run/.s.PGSQL.5432.lock"
+        data = folder / "postgresql-17"
+        pid_file, lock = data / "postmaster.pid", folder / "run/.s.PGSQL.5432.lock"
         claims = pid_file.read_text(), lock.read_text()
         server.down()
         # As the server's own account: only then does PostgreSQL take the process for a rival.
@@ -259,10 +276,10 @@ def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> N
         assert not server.started_here
 
 
-def test_a_server_whose_socket_was_tidied_away_is_restarted(tmp_path: Path) -> None:
-    with stopping(EmbeddedServer(tmp_path, durable=False)) as server:
+def test_a_server_whose_socket_was_tidied_away_is_restarted(folder: Path) -> None:
+    with stopping(EmbeddedServer(folder, durable=False)) as server:
         url = server.up()
-        (tmp_path / "run/.s.PGSQL.5432").unlink()
+        (folder / "run/.s.PGSQL.5432").unlink()
         assert scalar(server.up(), "SELECT 1") == 1
         assert server.url == url
 
@@ -294,9 +311,9 @@ def test_the_locale_c_and_an_umlaut_in_the_path(tmp_path: Path) -> None:
     assert not server.status().running
 
 
-def test_throw_away_databases_can_be_copied(tmp_path: Path) -> None:
+def test_throw_away_databases_can_be_copied(folder: Path) -> None:
     with (
-        EmbeddedServer(tmp_path, durable=False) as url,
+        EmbeddedServer(folder, durable=False) as url,
         psycopg.connect(url.replace("/tickdeck?", "/postgres?"), autocommit=True) as connection,
     ):
         connection.execute("CREATE DATABASE copied TEMPLATE tickdeck")
