@@ -151,7 +151,7 @@ export class Overview {
     fill(this.lists.losers.list, by((mover) => -mover.change).filter((mover) => mover.change < 0), change);
     fill(this.lists.active.list, by((mover) => mover.turnover), (mover) => amount(mover.turnover));
     const known = by((mover) => mover.usual ?? 0).filter((mover) => mover.usual !== null);
-    fill(this.lists.unusual.list, known, (mover) => `${amount(Math.round((mover.usual ?? 0) * 100) / 100)}×`);
+    fill(this.lists.unusual.list, known, (mover) => `${amount(Math.round((mover.usual ?? 0) * 100) / 100)}×`, this.usual.size ? "None" : "Not known: no day before is built yet");
   }
 
   /** @param {Mover[]} movers */
@@ -216,11 +216,11 @@ export function moversOf(rows, usual) {
   return movers;
 }
 
-/** @param {HTMLElement} list @param {Mover[]} movers @param {(mover: Mover) => string} tell */
-function fill(list, movers, tell) {
+/** @param {HTMLElement} list @param {Mover[]} movers @param {(mover: Mover) => string} tell @param {string} [none] what is said where there are none */
+function fill(list, movers, tell, none = "None") {
   while (list.children.length > movers.length) list.lastElementChild?.remove();
   if (!movers.length) {
-    list.replaceChildren(make("li", { class: "empty" }, "None"));
+    list.replaceChildren(make("li", { class: "empty" }, none));
     return;
   }
   movers.forEach((mover, at) => {
