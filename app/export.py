@@ -23,6 +23,7 @@ from tickdeck.db.candles.indicated import values_of
 from tickdeck.db.candles.read import candle_pages
 from tickdeck.db.embedded import Progress
 from tickdeck.db.errors import ConfigurationError, TickdeckError
+from tickdeck.db.feed_gaps import FeedGap, list_gaps
 from tickdeck.db.instruments import days_of, list_instruments
 from tickdeck.db.market.bar_types import ChartInterval, parse_chart_interval
 from tickdeck.db.market.columns import Floats
@@ -31,6 +32,7 @@ from tickdeck.db.market.moments import parse_moment
 from tickdeck.db.market.types import (
     CALENDAR_INTERVALS,
     EARLIEST_US,
+    LATEST_US,
     MAX_TIME_US,
     Candle,
     TickBatch,
@@ -248,8 +250,9 @@ def parse_selection(
 
 async def export(
     url: str, selection: Selection, form: Format, write: Write, report: Progress
-) -> tuple[int, int]:
-    """Write the selection in `form`, all of one moment; return how many rows that was, and of how many symbols they may be.
+) -> tuple[int, int, list[FeedGap]]:
+    """Write the selection in `form`, all of one moment; return how many rows that was, of how many symbols they may be, and
+    the gaps that lie in it: what feeds have missed of it.
 
     Raises `UnknownSymbolError`, what `write` raises, and the errors of the database.
     """
@@ -267,9 +270,15 @@ async def export(
                 written += page.rows
                 report(f"exporting, {written:,} rows", page.done)
             write(form.end())
+            gaps = await list_gaps(
+                connection,
+                symbols=symbols,
+                from_us=selection.start_us,
+                to_us=min(selection.end_us, LATEST_US),
+            )
     finally:
         await own.close()
-    return written, len(symbols)
+    return written, len(symbols), gaps
 
 
 async def _pages(

@@ -15,6 +15,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from tickdeck.db.feed_gaps import FeedGap
+from tickdeck.db.market.moments import iso
 from tickdeck.db.market.spreadsheets import protect
 from tickdeck.db.market.types import Candle, TickBatch
 
@@ -41,6 +43,11 @@ _JSON: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UT
 def header_csv(columns: Sequence[str]) -> bytes:
     """The first line of a file with these columns."""
     return _csv([columns])
+
+
+def gap_row(gap: FeedGap) -> tuple[object, ...]:
+    """The values of `GAP_COLUMNS`."""
+    return gap.symbol, iso(gap.from_us), iso(gap.to_us), gap.count, gap.state, gap.feed, gap.why
 
 
 def rows_csv(rows: Iterable[Sequence[object]]) -> bytes:

@@ -21,7 +21,7 @@ class FeedRow:
 
     A feed that is `running` but was not seen for some seconds has died without saying so.  `fault`: why it last failed.
     `health`: what a live feed says of its source, as in `feeds.base.FeedHealth`.
-    `missing_gaps`: stretches that it could not fill.
+    `missing_gaps`: stretches that it could not fill; `gaps`: how many of each symbol, of the 500 that have the most.
     """
 
     name: str
@@ -36,6 +36,7 @@ class FeedRow:
     fault: str
     health: Mapping[str, Any]
     missing_gaps: int
+    gaps: Mapping[str, int]
 
 
 async def report_feed(
@@ -65,7 +66,9 @@ async def list_feeds(pool: PoolOrConnection) -> list[FeedRow]:
     """All feeds ever reported, the one seen last first."""
     with translate("cannot read the feeds"):
         rows = await pool.fetch(statement("list_feeds"))
-    return [FeedRow(**{**row, "health": orjson.loads(row["health"])}) for row in rows]
+    return [
+        FeedRow(**{**row, **{name: orjson.loads(row[name]) for name in ("health", "gaps")}}) for row in rows
+    ]
 
 
 async def wanted_symbols(pool: PoolOrConnection, name: str) -> list[str] | None:

@@ -144,6 +144,7 @@ def _source(feed: FeedRow) -> dict[str, Any]:
         "last": None if last_us is None else last_us // 1000,
         "filling": feed.health.get("filling"),
         "missing": feed.missing_gaps,
+        "gaps": feed.gaps,
         "restarts": feed.health.get("restarts"),
         "fault": (feed.health.get("fault") or feed.fault)[:200],
     }

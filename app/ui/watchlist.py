@@ -123,6 +123,18 @@ def columns() -> list[dict[str, Any]]:
             headerTooltip="Of the last tick, in the exchange's time zone; of another day than today: the day",
         ),
         {
+            "field": "gaps",
+            "headerName": "Gaps",
+            "width": 46,
+            "minWidth": 46,
+            "flex": 46,
+            "type": "rightAligned",
+            "filter": "agNumberColumnFilter",
+            "cellClass": f"{NUMBER} gaps",
+            "hide": True,  # until a symbol has some
+            "headerTooltip": "Stretches whose trades its feed has missed and could not fill; the chart hatches them",
+        },
+        {
             "field": "state",
             "headerName": "State",
             "width": 52,

@@ -17,6 +17,7 @@ from tickdeck.app.rows import (
     TICK_COLUMNS,
     candles_csv,
     candles_json,
+    gap_row,
     header_csv,
     rows_csv,
     ticks_csv,
@@ -300,10 +301,7 @@ def _add_gaps(routes: APIRouter, pool: Pool) -> None:
         """Stretches whose trades a feed has missed and that are not filled, by symbol and time."""
         low, high = _range(start, end)
         found = await list_gaps(pool, symbols=None if symbol is None else [symbol], from_us=low, to_us=high)
-        rows = [
-            (each.symbol, iso(each.from_us), iso(each.to_us), each.count, each.state, each.feed, each.why)
-            for each in found
-        ]
+        rows = [gap_row(each) for each in found]
         if format == "csv":
             return _csv([header_csv(GAP_COLUMNS), rows_csv(rows)])
         return Response(

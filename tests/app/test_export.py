@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import psycopg
@@ -25,6 +26,7 @@ from tickdeck.app import export as export_run
 from tickdeck.app.rows import TICK_COLUMNS
 from tickdeck.db import frames
 from tickdeck.db.candles.read import read_candles
+from tickdeck.db.feed_gaps import FeedGap, open_gaps
 from tickdeck.db.market.types import INTERVALS, Candle, Interval, to_us
 from tickdeck.db.session import open_pool
 from tickdeck.testing.databases import Databases
@@ -276,3 +278,47 @@ def test_a_reader_that_has_had_enough_ends_it_in_peace(tickdeck: Tickdeck) -> No
         export.stderr.close()
     finally:
         export.kill()
+
+
+def test_gaps_in_what_is_written_are_told_and_listed(tickdeck: Tickdeck, tmp_path: Path) -> None:
+    """What feeds have missed of it; what was filled since, and what lies elsewhere, is none."""
+    assert tickdeck("load", SAMPLE).code == 0
+    (symbol, first, last), *_ = tickdeck.rows(
+        "select symbol, min(time), max(time) from ticks group by 1 order by 1"
+    )
+    middle = first + (last - first) / 2
+
+    async def miss() -> None:
+        pool = await open_pool(tickdeck.url, role="writer", size=1)
+        await open_gaps(
+            pool,
+            [
+                FeedGap(
+                    uuid4(),
+                    "binance",
+                    symbol,
+                    to_us(middle),
+                    to_us(middle) + 5_000_000,
+                    7,
+                    12,
+                    state,
+                    "cut off",
+                )
+                for state in ("missing", "filled")
+            ],
+        )
+        await pool.close()
+
+    asyncio.run(miss())
+    out, listed = tmp_path / "out.csv", tmp_path / "gaps.csv"
+    ran = tickdeck("export", out, "--symbols", symbol)
+    assert ran.err.splitlines()[1:] == ["1 gap in it: trades that feeds have missed (--gaps FILE lists them)"]
+    ran = tickdeck("export", out, "--force", "--gaps", listed, "--candles", "1m")
+    assert ran.err.splitlines()[1:] == [f"1 gap in it: trades that feeds have missed, listed in {listed}"]
+    (row,) = rows_of(listed.read_text(encoding="utf-8"))
+    assert (row["symbol"], row["trades"], row["state"], row["feed"]) == (symbol, "4", "missing", "binance")
+    ran = tickdeck("export", tmp_path / "other.csv", "--gaps", listed)
+    assert ran.code == 1
+    assert "is there already" in ran.err
+    ran = tickdeck("export", out, "--force", "--to", (middle - timedelta(seconds=1)).isoformat())
+    assert len(ran.err.splitlines()) == 1

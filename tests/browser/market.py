@@ -69,6 +69,24 @@ class Market:
             (symbol, price_decimals, timezone),
         )
 
+    def miss(self, symbol: str, *, feed: str, stretches: int) -> None:
+        """A live feed that runs has missed so many stretches of the symbol's trades."""
+        self._connection.execute(
+            "insert into feeds (name, kind, state, health) values (%s, 'exchange', 'running', '{\"connected\": true}')",
+            (feed,),
+        )
+        self._connection.execute(
+            "insert into feed_gaps (id, feed, symbol, from_time, to_time, state, why)"
+            " select gen_random_uuid(), %s, %s, now() - make_interval(mins => 2 * n), now() - make_interval(mins => 2 * n - 1),"
+            " 'missing', 'cut' from generate_series(1, %s) n",
+            (feed, symbol, stretches),
+        )
+
+    def fill(self, feed: str) -> None:
+        """What the feed had missed is there now, and the feed ends."""
+        self._connection.execute("update feed_gaps set state = 'filled' where feed = %s", (feed,))
+        self._connection.execute("update feeds set state = 'ended', seen_at = now() where name = %s", (feed,))
+
     def cut_connections(self) -> int:
         """End every connection of Tickdeck to this database; returns how many there were."""
         cut = self._connection.execute(

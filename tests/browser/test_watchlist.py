@@ -51,6 +51,15 @@ def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
         [case for case, _ in WAYS],
     )
     assert words == [word for _, word in WAYS]
+    assert watched.page.locator('#watchlist [col-id="gaps"]').count() == 0
+    market.miss(dear, feed="a live one", stretches=2)
+    shows(watched, dear, "gaps", "2")
+    assert (
+        watched.page.evaluate("(id) => dash_ag_grid.getApi('watchlist').getRowNode(id).data.gaps", tiny)
+        is None
+    )
+    market.fill("a live one")
+    expect(watched.page.locator('#watchlist [col-id="gaps"]')).to_have_count(0, timeout=30_000)
 
 
 def feed(state: str = "running", **facts: object) -> dict[str, object]:

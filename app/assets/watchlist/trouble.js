@@ -26,5 +26,11 @@ export function trouble(symbol, link, feeds) {
   return { state: "cut", told: `the feed ${cut.name} ${why}: nothing newer comes` };
 }
 
+/**
+ * How many stretches of a symbol's trades its feeds have missed; null: none.
+ * @param {string} symbol @param {any[]} feeds of the status @returns {?number}
+ */
+export const gapsOf = (symbol, feeds) => feeds.reduce((sum, feed) => sum + (feed.gaps?.[symbol] ?? 0), 0) || null;
+
 /** @param {any} feed */
 const isDown = (feed) => feed.down === true || (feed.state === "running" && feed.connected === false);

@@ -12,17 +12,17 @@ import { chosenColumns, keepColumns } from "./chosen.js";
 import { freshness } from "./freshness.js";
 import { meant, pairOf, rowIdOf, symbolOfRow, venueOf } from "../lib/symbols.js";
 import { Stillness } from "./stillness.js";
-import { trouble } from "./trouble.js";
+import { gapsOf, trouble } from "./trouble.js";
 
 /**
  * @typedef {{symbol: string, last: ?number, change: ?number, change_pct: ?number, bid: ?number, ask: ?number,
- *   volume: number, high: ?number, low: ?number, vwap: ?number, time: ?number, trades?: number, state?: string, told?: string}} Row
+ *   volume: number, high: ?number, low: ?number, vwap: ?number, time: ?number, trades?: number, state?: string, told?: string, gaps?: ?number}} Row
  */
 
 const PHONE = matchMedia("(max-width: 760px)");
 /** The columns, those that are needed most first. */
 const COLUMNS = [
-  "symbol", "last", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap", "range", "spark",
+  "symbol", "last", "gaps", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap", "range", "spark",
 ];
 /** Those that are there once somebody chooses them. */
 const UNUSUAL = ["range", "spark"];
@@ -91,6 +91,8 @@ export class Watchlist {
     search.addEventListener("keydown", (event) => this.key(event));
     /** Has a symbol a venue?  Then there is a column for it, beside what is traded there. */
     this.venues = false;
+    /** Has a symbol gaps?  So for these. */
+    this.gaps = false;
     this.usual = this.usualColumns();
     this.columns = chosenColumns(this.usual);
     this.refit = fitColumns(api, element("watchlist"), () => this.ranked());
@@ -129,7 +131,7 @@ export class Watchlist {
       const before = this.rows.get(row.symbol);
       const moved = before ? Math.sign((row.last ?? 0) - (before.last ?? 0)) || before.went : 0;
       const venue = before?.venue ?? venueOf(row.symbol);
-      const shown = { ...row, venue, went: moved, range: rangeOf(row), spark: before?.spark, ...this.stateOf(row) };
+      const shown = { ...row, venue, went: moved, range: rangeOf(row), spark: before?.spark, ...this.stateOf(row), gaps: gapsOf(row.symbol, this.link.feeds) };
       this.rows.set(row.symbol, shown);
       (before ? update : add).push(shown);
     }
@@ -279,7 +281,7 @@ export class Watchlist {
     const own = this.columns.order.join() !== this.usual.order.join();
     const [first, ...others] = COLUMNS;
     const byRank = own ? this.columns.order : [first, "venue", ...others];
-    return byRank.filter((id) => !this.columns.hidden.includes(id) && (id !== "venue" || this.venues));
+    return byRank.filter((id) => !this.columns.hidden.includes(id) && (id !== "venue" || this.venues) && (id !== "gaps" || this.gaps));
   }
 
   /** Show the columns as they are chosen. */
@@ -321,6 +323,12 @@ export class Watchlist {
   /** The way to the market is another, or the same. @param {string} state of the status line @param {any[]} feeds */
   linkIs(state, feeds) {
     this.link = { state, feeds };
+    const gaps = feeds.some((feed) => Object.keys(feed.gaps ?? {}).length > 0);
+    if (gaps !== this.gaps) {
+      this.gaps = gaps;
+      if (!gaps) this.api.setColumnsVisible(["gaps"], false);
+      this.refit();
+    }
     this.tellStates();
   }
 
@@ -350,8 +358,8 @@ export class Watchlist {
   tellStates() {
     const update = [];
     for (const row of this.rows.values()) {
-      const state = this.stateOf(row);
-      if (state.state !== row.state || state.told !== row.told) update.push(Object.assign(row, state));
+      const state = { ...this.stateOf(row), gaps: gapsOf(row.symbol, this.link.feeds) };
+      if (state.state !== row.state || state.told !== row.told || state.gaps !== row.gaps) update.push(Object.assign(row, state));
     }
     if (!update.length) return;
     if (this.still.held) this.showInPlace(update, [], []);

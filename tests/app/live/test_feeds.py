@@ -22,7 +22,7 @@ class Clock:
 
 
 def row(name: str, state: FeedState, silent_s: float, detail: str = "") -> FeedRow:
-    return FeedRow(name, "walk", state, detail, 1, 0, NOW, NOW, silent_s, "", {}, 0)
+    return FeedRow(name, "walk", state, detail, 1, 0, NOW, NOW, silent_s, "", {}, 0, {})
 
 
 def states(board: FeedBoard) -> dict[str, str]:
@@ -79,11 +79,14 @@ def test_what_a_live_feed_says_of_its_source_is_shown_until_it_says_something_el
         "last_us": 1_700_000_000_000_000,
         "fault": "cut",
     }
-    board.read([replace(row("kraken", "running", 0.5), health=health, missing_gaps=2)])
+    board.read(
+        [replace(row("kraken", "running", 0.5), health=health, missing_gaps=2, gaps={"KRAKEN:BTC/USD": 2})]
+    )
     board.heard(FeedStatus("kraken", "exchange", "running", "", 2, 0))
     shown = board.shown()[0]
-    assert {name: shown[name] for name in ("connected", "symbols", "lag_ms", "last", "missing", "fault")} == {
-        "connected": False, "symbols": 1, "lag_ms": 250, "last": 1_700_000_000_000, "missing": 2, "fault": "cut",
+    assert {name: shown[name] for name in ("connected", "symbols", "lag_ms", "last", "missing", "gaps", "fault")} == {
+        "connected": False, "symbols": 1, "lag_ms": 250, "last": 1_700_000_000_000, "missing": 2,
+        "gaps": {"KRAKEN:BTC/USD": 2}, "fault": "cut",
     }  # fmt: skip
 
 

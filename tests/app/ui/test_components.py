@@ -36,11 +36,12 @@ def formatters(columns: list[dict[str, Any]]) -> set[str]:
 
 
 def test_watchlist_shows_fields_of_the_protocol() -> None:
-    # A symbol's venue is a part of it; the range follows from the prices, what the day drew is read apart.
+    # A symbol's venue is a part of it, its gaps are in the status; the range follows from the prices, what the day drew is read apart.
     assert {column["field"] for column in watchlist.columns()} <= {
         *FIELDS,
         "venue",
         "state",
+        "gaps",
         "range",
         "spark",
     }
