@@ -33,6 +33,7 @@ from tickdeck.app.web import (
     days,
     docs,
     drawings,
+    feeds,
     login,
     provider,
     push,
@@ -167,6 +168,7 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(watchlists.router(door.pool))
     app.include_router(alerts.router(door.pool, pool, settings.alerts))
     app.include_router(corrections.router(door.pool, pool))
+    app.include_router(feeds.router(door.pool, pool))
     app.include_router(state.router(hub.health, hub.metrics.registry))
     app.include_router(docs.router())
 

@@ -81,6 +81,7 @@ RULES: Final = (
     Rule(r"/api/alerts/log", "viewer", "read"),
     Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),
+    Rule(r"/api/feeds/symbols", "admin", "admin"),
     Rule(r"/api/.*", "viewer", "read"),
     Rule(r"/|/assets/.*|/_dash-.*|/_reload-hash|/_favicon\.ico|/_alive_.*", "viewer"),
 )

@@ -72,7 +72,7 @@ class Market:
     def miss(self, symbol: str, *, feed: str, stretches: int) -> None:
         """A live feed that runs has missed so many stretches of the symbol's trades."""
         self._connection.execute(
-            "insert into feeds (name, kind, state, health) values (%s, 'exchange', 'running', '{\"connected\": true}')",
+            "insert into feeds (name, kind, state, health) values (%s, 'exchange', 'running', '{\"connected\": true, \"symbols\": [\"BTC/USDT\"]}')",
             (feed,),
         )
         self._connection.execute(

@@ -58,6 +58,16 @@ def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
         watched.page.evaluate("(id) => dash_ag_grid.getApi('watchlist').getRowNode(id).data.gaps", tiny)
         is None
     )
+    page = watched.page
+    page.click("#status-feeds")
+    page.click('#feeds tr[data-live="a live one"] td')
+    expect(page.locator("#feed-symbols li")).to_have_text(["BTC/USDT\u00d7"])
+    page.fill("#feed-symbols input", "SOL/USDT")
+    page.keyboard.press("Enter")
+    expect(page.locator("#feed-symbols li")).to_have_text(["BTC/USDT\u00d7", "SOL/USDT\u00d7"])
+    page.click('#feed-symbols [data-symbol="BTC/USDT"]')
+    expect(page.locator("#feed-symbols li")).to_have_text(["SOL/USDT\u00d7"])
+    page.keyboard.press("Escape")
     market.fill("a live one")
     expect(watched.page.locator('#watchlist [col-id="gaps"]')).to_have_count(0, timeout=30_000)
 

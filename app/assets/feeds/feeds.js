@@ -1,7 +1,8 @@
-// How each feed fares: a table that the status line opens.
+// How each feed fares: a table that the status line opens.  The name of a live feed opens what symbols it has.
 
-import { element, write } from "../lib/dom.js";
+import { closest, element, write } from "../lib/dom.js";
 import { NONE } from "../lib/format.js";
+import { FeedSymbols } from "./symbols.js";
 
 const COLUMNS = ["Feed", "State", "Lag", "Last tick", "Filling", "Missing", "Restarts", "Last fault"];
 
@@ -15,6 +16,17 @@ export class Feeds {
     head.append(row("th", COLUMNS));
     table.append(head, this.body);
     this.panel.append(table);
+    this.symbols = new FeedSymbols(this.panel);
+    this.body.addEventListener("click", (event) => {
+      const live = closest(event, "tr[data-live]");
+      if (live) void this.symbols.open(live.dataset.live);
+    });
+    this.body.addEventListener("keydown", (event) => {
+      const live = closest(event, "tr[data-live]");
+      if (!live || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      void this.symbols.open(live.dataset.live);
+    });
     this.button.addEventListener("click", () => this.show(this.panel.hidden));
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.show(false));
   }
@@ -34,6 +46,14 @@ export class Feeds {
       const texts = cellsOf(feed);
       const line = /** @type {HTMLElement} */ (this.body.children[index]);
       line.dataset.state = stateOf(feed);
+      const live = feed.state === "running" && feed.symbols !== undefined;
+      if (live) line.dataset.live = feed.name;
+      else delete line.dataset.live;
+      const name = /** @type {HTMLElement} */ (line.children[0]);
+      name.tabIndex = live ? 0 : -1;
+      if (live) name.setAttribute("role", "button");
+      else name.removeAttribute("role");
+      name.title = live ? "Its symbols" : "";
       texts.forEach((text, place) => write(line.children[place], text));
     });
     const troubled = lasting.some((feed) => stateOf(feed) !== "running" || feed.missing > 0);

@@ -63,3 +63,43 @@ def test_what_is_no_correction_applies_nothing(desk: Desk, body: dict[str, Any],
 @pytest.mark.parametrize("who", ["viewer", "analyst", "read token", "metrics token"])
 def test_others_may_not(desk: Desk, who: str) -> None:
     assert post(desk, who, {"kind": "cancel", **TICK, "seq": 8}).status_code == 403
+
+
+def test_symbols_of_a_feed_that_runs(desk: Desk) -> None:
+    """By administrators, as the command line does it; kept in the audit log."""
+    with psycopg.connect(desk.server.database) as connection:
+        connection.execute(
+            "insert into feeds (name, kind, state, health) values"
+            """ ('binance', 'exchange', 'running', '{"symbols": ["BTC/USDT"]}'), ('walk', 'walk', 'running', '{}')"""
+        )
+
+    def want(who: str, **body: Any) -> requests.Response:
+        return desk.ask("POST", "/api/feeds/symbols", who, json=body, **FROM_HERE)
+
+    assert desk.get("/api/feeds", "viewer").json() == [{"name": "binance", "symbols": ["BTC/USDT"]}]
+    answer = want("admin", feed="binance", add=["SOL/USDT", " ETH/USDT "])
+    assert (answer.status_code, answer.json()["symbols"]) == (200, ["BTC/USDT", "SOL/USDT", "ETH/USDT"])
+    assert want("admin token", feed="binance", remove=["BTC/USDT"]).json()["symbols"] == [
+        "SOL/USDT",
+        "ETH/USDT",
+    ]
+    assert desk.get("/api/feeds", "read token").json()[0]["symbols"] == ["SOL/USDT", "ETH/USDT"]
+    for body, why in (
+        ({"feed": "binance", "remove": ["SOL/USDT", "ETH/USDT"]}, "would have no symbol left"),
+        ({"feed": "walk", "add": ["A"]}, "does not run, or takes no symbols"),
+        ({"feed": "binance"}, "add or remove must name a symbol"),
+        ({"feed": "binance", "add": ["A" * 65]}, "at most 64"),
+    ):
+        refused = want("admin", **body)
+        assert (refused.status_code, why in refused.json()["detail"]) == (422, True), refused.text
+    assert want("analyst", feed="binance", add=["A"]).status_code == 403
+    with psycopg.connect(desk.server.database) as connection:
+        (wanted,) = connection.execute("select wanted from feeds where name = 'binance'").fetchone() or ()
+        audited = connection.execute(
+            "select actor, subject, detail -> 'added', detail -> 'removed' from audit_log where event = 'feed_symbols' order by id"
+        ).fetchall()
+        connection.execute("delete from feeds")
+    assert wanted == ["SOL/USDT", "ETH/USDT"]
+    assert audited == [
+        ("admin", "binance", ["SOL/USDT", "ETH/USDT"], []), ("admin", "binance", [], ["BTC/USDT"])
+    ]  # fmt: skip

@@ -86,6 +86,7 @@ TABLE: Final[dict[str, dict[str, int]]] = {
     "/api/profile?symbol=A&start=2026-01-05&end=2026-01-06": _DATA,
     "/api/footprint?symbol=A&interval=1m&start=2026-01-05&end=2026-01-06": _DATA,
     "/api/gaps": _DATA,
+    "/api/feeds": _DATA,
     "/api/imported?symbol=A": _DATA,
     "/api/ticks?symbol=A": _DATA,
     "/api/frames?subscribe=%7B%7D": _DATA,
@@ -107,6 +108,7 @@ _ANALYST: Final = _OUT | _NO_PROGRAM | {"viewer": 403}
 CHANGES: Final[dict[str, dict[str, int]]] = {
     "POST /_dash-update-component": _OUT | _NO_PROGRAM | dict.fromkeys(_IN, 400),
     "POST /api/corrections": _ADMIN | {"admin": 422, "admin token": 422},
+    "POST /api/feeds/symbols": _ADMIN | {"admin": 422, "admin token": 422},
     "PUT /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "DELETE /api/drawings/{number}": _ANALYST | {"analyst": 422, "admin": 422},
     "POST /api/shares": _ANALYST | {"analyst": 422, "admin": 422},

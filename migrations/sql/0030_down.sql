@@ -1,0 +1,1 @@
+revoke select, update (wanted) on feeds from tickdeck_settings;
