@@ -16,8 +16,10 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
+from tickdeck.db.candles.charted import Charted, charted, days_of_charted, require_time
 from tickdeck.db.candles.indicated import values_of
 from tickdeck.db.candles.read import candle_pages, read_candles
+from tickdeck.db.candles.spreads import all_spread_candles
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.embedded import EmbeddedServer
 from tickdeck.db.errors import DatabaseUnavailableError, MarketDataError, UnknownSymbolError
@@ -28,6 +30,7 @@ from tickdeck.db.market.indicators import parse_all
 from tickdeck.db.market.moments import Moment, parse_moment
 from tickdeck.db.market.orderflow import FootprintCandle, footprint_of, profile_of, require_minutes
 from tickdeck.db.market.rules import find_rejects
+from tickdeck.db.market.spreads import Formula, looks_like_formula
 from tickdeck.db.market.types import (
     CALENDAR_INTERVALS,
     EARLIEST_US,
@@ -78,7 +81,9 @@ def candles(
 
     `known`: without the cancels and corrections that were said after that moment.
 
-    Raises `MarketDataError` (interval, time, reversed range, indicator), `UnknownSymbolError`, `DatabaseUnavailableError`
+    `symbol` may also be a ratio or spread, such as "A/B" or "A-2*B" (docs/spreads.md).
+
+    Raises `MarketDataError` (interval, time, reversed range, indicator, formula), `UnknownSymbolError`, `DatabaseUnavailableError`
     and `SchemaError` where the database is not at this version, or not Tickdeck's.
     """
     width = parse_chart_interval(interval)
@@ -86,12 +91,13 @@ def candles(
     _range(start, end, EARLIEST_US)  # before a connection is made
 
     async def read(connection: Connection) -> tuple[list[Candle], dict[str, Floats]]:
-        days = await days_of(connection, symbol) if width in CALENDAR_INTERVALS else "UTC"
+        what = await charted(connection, symbol)
+        days = await days_of_charted(connection, what) if width in CALENDAR_INTERVALS else "UTC"
         low, high = _range(start, end, EARLIEST_US, days)
-        found = await _all_candles(connection, symbol, width, low, high)
-        return found, await values_of(connection, symbol, width, wanted, found)
+        found = await _all_candles(connection, what, width, low, high)
+        return found, await values_of(connection, what, width, wanted, found)
 
-    found, values = _read(symbol, read, known)
+    found, values = _read(symbol, read, known, formulas=True)
     columns: dict[str, Any] = {
         name: np.array([getattr(candle, name) for candle in found], dtype=np.float64) for name in _NUMBERS
     }
@@ -297,8 +303,12 @@ def _index(time_us: Any) -> pd.DatetimeIndex:
 
 
 async def _all_candles(
-    connection: Connection, symbol: str, interval: ChartInterval, low: int, high: int
+    connection: Connection, symbol: Charted, interval: ChartInterval, low: int, high: int
 ) -> list[Candle]:
+    if isinstance(symbol, Formula):
+        return await all_spread_candles(
+            connection, symbol, require_time(symbol, interval), low, high, limit=_CANDLES_A_PAGE
+        )
     if isinstance(interval, BarType):
         sessions = candle_pages(connection, symbol, interval, low, high, limit=_CANDLES_A_PAGE)
         return [candle async for page in sessions for candle in page]
@@ -319,9 +329,16 @@ async def _all_ticks(connection: Connection, symbol: str, low: int, high: int) -
 
 
 def _read(
-    symbol: str, read: Callable[[Connection], Coroutine[Any, Any, T]], known: Moment | None = None
+    symbol: str,
+    read: Callable[[Connection], Coroutine[Any, Any, T]],
+    known: Moment | None = None,
+    *,
+    formulas: bool = False,
 ) -> T:
-    """What `read` returns on a connection of its own, in one snapshot, as known then; where the symbol is known."""
+    """What `read` returns on a connection of its own, in one snapshot, as known then; where the symbol is known.
+
+    With `formulas` it may be one of such.
+    """
     known_us = None if known is None else parse_moment(known, "known")
     settings = DatabaseSettings()
     url = _database_url(settings)
@@ -331,7 +348,8 @@ def _read(
         own = await connect(url, role="reader", statement_timeout_s=settings.statement_timeout_s)
         try:
             async with reading(own, known_us=known_us) as connection:
-                if all(each.symbol != symbol for each in await list_instruments(connection)):
+                symbols = {each.symbol for each in await list_instruments(connection)}
+                if symbol not in symbols and not (formulas and looks_like_formula(symbol)):
                     raise UnknownSymbolError(symbol)
                 return await read(connection)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tickdeck.db.errors import DatabaseError, MarketDataError
 from tickdeck.db.faults import Fault
@@ -90,6 +90,51 @@ async def read_cells(
                 if low <= cell[0] < high:
                     rows.append(cell)
     return FlowCells.of(rows, sides, missing)
+
+
+class Print(NamedTuple):
+    """One large trade; `by` says who took the price: 1 the buyer, -1 the seller, 0: not known."""
+
+    time_us: int
+    seq: int
+    price: float
+    size: float
+    by: int
+
+
+class Prints(NamedTuple):
+    """Large trades in (time, seq) order, and the size from which they were chosen; None: nothing traded."""
+
+    prints: list[Print]
+    least: float | None
+
+
+async def read_prints(
+    connection: Connection,
+    symbol: str,
+    start_us: int,
+    end_us: int,
+    *,
+    at: tuple[int, int] | None = None,
+    least: float | None = None,
+    share: float = 0.999,
+    limit: int = 500,
+) -> Prints:
+    """The largest trades in [start_us, end_us) of the ticks up to and including `at` (None: all), at most `limit`.
+
+    Of size `least` and above, or (None) of the size that the `share` of all trades there does not exceed.  Which trades count
+    and their sides as in `read_cells`.  Raises `DatabaseError` and its kinds.
+    """
+    up_to = (LATEST_US, MAX_SEQ) if at is None else (min(max(at[0], EARLIEST_US), LATEST_US), at[1])
+    low, high = max(start_us, EARLIEST_US), min(end_us, up_to[0] + 1, LATEST_US)
+    if low >= high:
+        return Prints([], least)
+    with translate("cannot read the large trades"):
+        rows = await connection.fetch(
+            statement("large_prints"),
+            symbol, from_us(low), from_us(high), from_us(up_to[0]), up_to[1], least, share, limit,
+        )  # fmt: skip
+    return Prints([Print(*row[:-1]) for row in rows], rows[0][-1] if rows else least)
 
 
 async def read_flow(

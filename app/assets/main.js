@@ -3,6 +3,7 @@
 import { Bell } from "./alerts/bell.js";
 import { Levels } from "./alerts/levels.js";
 import { Chart } from "./chart/chart.js";
+import { Comparison } from "./chart/comparison.js";
 import { Drawings } from "./chart/drawings.js";
 import { Gaps } from "./chart/gaps.js";
 import { Imported } from "./chart/imported.js";
@@ -16,11 +17,11 @@ import { Feeds } from "./feeds/feeds.js";
 import { Latency } from "./feeds/latency.js";
 import { closest, element, writeTo } from "./lib/dom.js";
 import { cells } from "./lib/format.js";
-import { onInstruments, readInstruments, readUnknown } from "./lib/instruments.js";
+import { isFormula, knownSymbols, onInstruments, readInstruments, readUnknown } from "./lib/instruments.js";
 import { Intervals } from "./lib/intervals.js";
 import { onLook } from "./lib/look.js";
 import { clockIs, serverSkew } from "./lib/now.js";
-import { meant } from "./lib/symbols.js";
+import { looksLikeFormula, meant, readFormula } from "./lib/symbols.js";
 import { choose, INTERVALS, onView, refusedInterval, view } from "./lib/selection.js";
 import { askAgain, showAccount } from "./link/account.js";
 import { CompactRows, Connection } from "./link/connection.js";
@@ -80,9 +81,12 @@ class Page {
         status.replayClockIs(ms);
       },
       say: (text) => this.say(text),
+      lastOf: (symbol) => watchlist.row(symbol)?.last ?? null,
+      pick: (then) => void import("./chart/pick.js").then(({ pickTime }) => pickTime(chart, then)),
     });
     this.indicators = new Indicators(chart, () => this.connection.resubscribe(), (text) => this.say(text));
     this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
+    this.compare = new Comparison(chart, () => this.connection.resubscribe());
     this.drawings = new Drawings(chart, (text) => this.say(text));
     this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
     this.levels = new Levels(chart);
@@ -117,7 +121,12 @@ class Page {
     new Comfort(() => this.offer(), (text) => this.say(text));
     onLook(() => this.written());
     onView(() => this.choose());
-    onInstruments(() => this.status.headline(view().symbol, this.watchlist.row(view().symbol)));
+    /** Was the last subscription one to a ratio or spread? */
+    this.spread = false;
+    onInstruments(() => {
+      this.headline();
+      if (this.spread !== isFormula(view().symbol)) this.connection.resubscribe();
+    });
     this.choose({ first: true });
     this.connection.start();
     void showAccount(document.getElementById("account"));
@@ -127,7 +136,11 @@ class Page {
     const { symbol, interval } = view();
     const { screen } = this.watchlist;
     const all = { watchlist: "all", rows: "arrays", ...(screen ? { screen } : {}) };
-    return symbol ? { ...all, chart: { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.on.size > 0 }, tape: symbol } : all;
+    this.spread = isFormula(symbol);
+    document.body.dataset.spread = String(this.spread);
+    if (!symbol) return all;
+    const chart = { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.wanted(symbol), compare: this.compare.symbols };
+    return { ...all, chart, tape: this.spread ? null : symbol };
   }
 
   /** The address has changed: mark it everywhere and ask for its data. */
@@ -139,7 +152,7 @@ class Page {
     document.documentElement.style.setProperty("--symbol-length", String(symbol?.length ?? 0));
     window.dash_clientside.set_props("view", { data: { symbol, interval } });
     this.watchlist.mark(symbol);
-    this.status.headline(symbol, this.watchlist.row(symbol));
+    this.headline();
     const refused = refusedInterval();
     this.say(refused && `There is no interval “${refused}”: shown is ${interval}; there are ${INTERVALS.join(" ")}`);
     if (!first) {
@@ -162,7 +175,7 @@ class Page {
   /** Numbers or dates are written in another way, perhaps. */
   written() {
     for (const grid of [this.watchlist.api, this.tape.api]) grid.refreshCells({ force: true });
-    this.status.headline(view().symbol, this.watchlist.row(view().symbol));
+    this.headline();
   }
 
   /** Say that the chart is under way, if it takes long. */
@@ -174,6 +187,15 @@ class Page {
   chartIsThere() {
     clearTimeout(this.waitingTimer);
     delete this.chart.panel.dataset.waiting;
+  }
+
+  /** The price beside the symbol's name: the watchlist's, of a spread the chart's. */
+  headline() {
+    const { symbol } = view();
+    const { chart } = this;
+    const last = isFormula(symbol) && chart.symbol === symbol ? chart.live.last : null;
+    if (last) this.status.headline(symbol, { last: last.c, change: null, change_pct: null, time: null }, chart.decimals);
+    else this.status.headline(symbol, this.watchlist.row(symbol));
   }
 
   /** @param {any} message of the protocol */
@@ -194,7 +216,7 @@ class Page {
       else this.watchlist.apply(rows);
       if (this.refused && rows.some((row) => row.symbol === symbol)) this.retryRefused();
       this.status.symbols(this.watchlist.rows.size);
-      this.status.headline(symbol, this.watchlist.row(symbol));
+      this.headline();
       if (this.replay.current) this.status.playedIs(this.watchlist.trades(), whole);
       if (whole) this.watchlist.mark(symbol);
       if (!symbol && this.watchlist.rows.size) choose({ symbol: this.watchlist.busiest() }, { replace: true });
@@ -218,14 +240,17 @@ class Page {
       this.chartIsThere();
       if (whole || !this.chart.shows(symbol, interval)) {
         this.chart.replace(part);
+        this.compare.receive(part, true);
         this.indicators.receive(part, true);
         this.orderFlow.receive(part, true);
-        readUnknown([symbol]);
+        if (!this.spread) readUnknown([symbol]);
       } else {
         this.indicators.receive(part, false);
+        this.compare.receive(part, false);
         this.chart.apply(part);
         this.orderFlow.receive(part, false);
       }
+      if (this.spread) this.headline();
     } else if (whole && !part) {
       this.chartIsThere();
       this.chart.clear();
@@ -293,7 +318,9 @@ function controls(page) {
   const symbol = /** @type {HTMLInputElement} */ (document.getElementById("symbol"));
   const open = () => {
     const typed = symbol.value.trim();
-    if (typed) choose({ symbol: meant(typed, page.watchlist.rows.keys()) ?? typed.toUpperCase() });
+    const symbols = () => [...page.watchlist.rows.keys(), ...knownSymbols()];
+    const known = meant(typed, symbols());
+    if (typed) choose({ symbol: known ?? (looksLikeFormula(typed) ? readFormula(typed, symbols()).text : typed.toUpperCase()) });
     symbol.blur();
   };
   symbol.addEventListener("focus", () => symbol.select());

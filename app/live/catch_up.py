@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tickdeck.app.market.charts import BarChart, Chart
+from tickdeck.app.market.charts import BarChart, Chart, SpreadChart, SpreadLeg
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.following import after as after_place
 from tickdeck.app.market.state import TAPE_LIMIT, MarketState
@@ -18,6 +18,7 @@ from tickdeck.db.candles.bars import read_bars
 from tickdeck.db.candles.imported import imported_until
 from tickdeck.db.candles.indicated import read_lead
 from tickdeck.db.candles.read import read_candles
+from tickdeck.db.candles.spreads import read_spread
 from tickdeck.db.errors import DatabaseError
 from tickdeck.db.faults import Fault
 from tickdeck.db.feeds_status import FeedRow, list_feeds
@@ -26,6 +27,7 @@ from tickdeck.db.lookback import horizon_us
 from tickdeck.db.market.bar_types import BarFold, BarType
 from tickdeck.db.market.indicators import Lead
 from tickdeck.db.market.messages import Bar, Bars
+from tickdeck.db.market.spreads import SpreadFold
 from tickdeck.db.market.types import Candle, TickBatch
 from tickdeck.db.orderflow import read_flow
 from tickdeck.db.quotes import read_quotes
@@ -35,6 +37,8 @@ from tickdeck.db.ticks.read import tape, tape_since
 
 QUOTES_AT_ONCE: Final = 500
 """Quotes taken without letting the event loop do anything else (some milliseconds)."""
+SETTLED_US: Final = 30_000_000
+"""Ticks of one symbol of a spread that are that much older than another's newest ones are taken to have come."""
 REREAD_PAUSE_S: Final = 0.25
 REREAD_PAUSE_FACTOR: Final = 3
 """Between two reads of everything: at least the pause, and this many times what the last one took."""
@@ -116,11 +120,7 @@ class StateReader:
                 instruments = await list_instruments(connection)
                 wanted = symbols | state.outdated(instruments)
                 quotes = await read_quotes(connection, sorted(wanted)) if wanted else []
-                charts = [
-                    (chart, *await _candles(connection, chart))
-                    for chart in list(state.charts.values())
-                    if chart.symbol in wanted
-                ]
+                charts = [(chart, *await _candles(connection, chart)) for chart in state.charts_with(wanted)]
             state.load_instruments(instruments)
             state.load_quotes(quotes, as_of, pending, symbols=wanted)
             for chart, candles, lead, fold in charts:
@@ -128,7 +128,7 @@ class StateReader:
 
     async def read_chart(self, chart: Chart) -> None:
         """One chart."""
-        if not isinstance(chart, BarChart):
+        if not isinstance(chart, BarChart | SpreadChart):
             await self._read_chart(chart)
             return
         async with self._follows:
@@ -189,7 +189,10 @@ class StateReader:
             await self._read_on(symbol)
             astray = [each for each in self._state.following(symbol) if each.following.astray]
             for each in astray:
-                await (self._read_flow(each) if isinstance(each, Flow) else self._read_chart(each))
+                if isinstance(each, Flow):
+                    await self._read_flow(each)
+                else:
+                    await self._read_chart(each.chart if isinstance(each, SpreadLeg) else each)
         return bool(astray)
 
     async def _read_on(self, symbol: str) -> None:
@@ -204,6 +207,8 @@ class StateReader:
         for ticks in batches:
             self._state.extend(symbol, ticks)
             await asyncio.sleep(0)
+        if batches:
+            self._state.settle(int(batches[-1].time_us[-1]) - SETTLED_US, {symbol})
         for chart, place in before.items():
             chart.following.read(as_of, sum(len(after_place(ticks, place)) for ticks in batches))
 
@@ -216,11 +221,16 @@ class StateReader:
         return await list_feeds(self._pool)
 
 
-async def _candles(connection: Connection, chart: Chart) -> tuple[list[Candle], Lead, BarFold | None]:
-    """The chart's candles, what its indicators need besides, and what goes on with bars that are not of time."""
+async def _candles(
+    connection: Connection, chart: Chart
+) -> tuple[list[Candle], Lead, BarFold | SpreadFold | None]:
+    """The chart's candles, what its indicators need besides, and what goes on with bars that are not of time, and spreads."""
     symbol, interval, days = chart.symbol, chart.interval, chart.instrument.days
     indicators = list(chart.indicators)
-    fold: BarFold | None = None
+    fold: BarFold | SpreadFold | None = None
+    if isinstance(chart, SpreadChart) and not isinstance(interval, BarType):
+        candles, fold = await read_spread(connection, chart.formula, interval, limit=chart.limit)
+        return candles, await read_lead(connection, chart.formula, interval, indicators, candles, days), fold
     if isinstance(interval, BarType):
         candles, fold = await read_bars(connection, symbol, interval, limit=chart.limit)
     else:

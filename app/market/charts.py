@@ -16,7 +16,8 @@ from tickdeck.db.market.buckets import Bucket, bucket_of
 from tickdeck.db.market.columns import CandleColumns, Floats
 from tickdeck.db.market.indicators import Indicator, IndicatorError, Lead, looks_back
 from tickdeck.db.market.messages import Bar, Snapshot
-from tickdeck.db.market.types import Candle, Instrument, TickBatch
+from tickdeck.db.market.spreads import Formula, SpreadFold
+from tickdeck.db.market.types import Candle, Instrument, Interval, TickBatch
 
 NO_LEAD: Final = Lead()
 _SPARE: Final = 64
@@ -282,3 +283,63 @@ class BarChart(Chart):
             return False
         self._put(self._fold.fold(ticks), version)
         return True
+
+
+class SpreadChart(Chart):
+    """A chart of a ratio or spread, made of the ticks of several symbols: `legs` take them, each symbol's in order."""
+
+    def __init__(self, formula: Formula, instrument: Instrument, interval: Interval, limit: int) -> None:
+        super().__init__(instrument, interval, limit)
+        self.formula = formula
+        self.legs = {symbol: SpreadLeg(self, symbol) for symbol in formula.legs}
+        self.fold: SpreadFold | None = None
+
+    def load_fold(self, fold: SpreadFold, as_of: Snapshot | None) -> None:
+        """Take what goes on with the newest of the candles that were loaded, as read in the snapshot `as_of`."""
+        self.fold = fold
+        for leg in self.legs.values():
+            leg.following.loaded(as_of)
+
+    def settle(self, time_us: int) -> None:
+        """Ticks of all symbols before this instant are here."""
+        if self.fold is not None:
+            self.fold.settle(time_us)
+
+    def fold_on(self, fold: SpreadFold, version: int) -> bool:
+        """Take the candles that `fold` makes now; whether any is another than before."""
+        since = {kept.candle.time_us: kept.candle for kept in self._candles[-_SPARE:]}
+        changed = [each for each in fold.candles() if since.get(each.time_us) != each]
+        self._put(changed, version)
+        return bool(changed)
+
+
+class SpreadLeg:
+    """One symbol of a spread's chart, which follows the ticks of it."""
+
+    def __init__(self, chart: SpreadChart, symbol: str) -> None:
+        self.chart = chart
+        self.symbol = symbol
+        self.following = Following()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the chart is."""
+        return self.chart.loaded
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(time_us, seq) of the last tick of the symbol that is in the chart; before all where none was read."""
+        return (-1, 0) if self.chart.fold is None else self.chart.fold.positions[self.symbol]
+
+    def extend(self, ticks: TickBatch, version: int) -> bool:
+        """As `BarChart.extend`; whether any candle is another for it."""
+        fold = self.chart.fold
+        if fold is None:
+            return False
+        ticks = after(ticks, self.position)
+        if not len(ticks):
+            return False
+        if not fold.put(self.symbol, ticks):
+            self.following.lost()
+            return False
+        return self.chart.fold_on(fold, version)

@@ -46,6 +46,10 @@ class Following:
         self._balance += ticks - sum(count for xid, count in self._told if as_of.sees(xid))
         self._told = [each for each in self._told if not as_of.sees(each[0])]
 
+    def lost(self) -> None:
+        """A tick came for what was made of others already: all has to be read anew."""
+        self._balance = min(self._balance, 0) - 1
+
     @property
     def behind(self) -> bool:
         """Is there anything to read?"""

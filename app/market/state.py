@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from tickdeck.app.market.charts import NO_LEAD, BarChart, Chart
+from tickdeck.app.market.charts import NO_LEAD, BarChart, Chart, SpreadChart, SpreadLeg
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.quotes import QuoteRow
 from tickdeck.app.market.tapes import Tape
@@ -18,6 +18,7 @@ from tickdeck.db.market.bar_types import BarFold, BarType, ChartInterval
 from tickdeck.db.market.flowfold import FlowFold
 from tickdeck.db.market.indicators import Indicator, Lead
 from tickdeck.db.market.messages import Bar, Bars, Snapshot
+from tickdeck.db.market.spreads import SpreadFold, parse_formula, spread_instrument
 from tickdeck.db.market.types import Candle, Instrument, Quote, TickBatch
 
 CANDLE_LIMIT: Final = 500
@@ -50,6 +51,7 @@ class MarketState:
         """The newest order flow of symbols; it goes with their charts and has no version of its own."""
         self._rows: dict[str, QuoteRow] = {}  # the one that changed last is last
         self._charts_of: dict[str, list[Chart]] = {}
+        self._legs_of: dict[str, list[SpreadLeg]] = {}
         self._quotes_as_of: Snapshot | None = None
         self._readings: list[list[Bars]] = []
 
@@ -90,6 +92,9 @@ class MarketState:
             self._apply_quote(bar, xid, version)
             if xid is not None and (flow := self.flows.get(bar.symbol)) is not None:
                 flow.following.told(xid, bar.candle.trades)
+            if xid is not None:
+                for leg in self._legs_of.get(bar.symbol, ()):
+                    leg.following.told(xid, bar.candle.trades)
             for chart in self._charts_of.get(bar.symbol, ()):
                 self._apply_chart(chart, bar, xid, version)
 
@@ -172,9 +177,18 @@ class MarketState:
         self.needs_read &= symbols | later
 
     def open_chart(self, symbol: str, interval: ChartInterval) -> Chart:
-        """Keep the candles of (symbol, interval) from now on; empty until loaded.  The symbol must be known."""
+        """Keep the candles of (symbol, interval) from now on; empty until loaded.
+
+        The symbol must be known, or a formula of known ones.
+        """
         chart = self.charts.get((symbol, interval))
-        if chart is None:
+        if chart is None and symbol not in self.instruments and not isinstance(interval, BarType):
+            formula = parse_formula(symbol, self.instruments)
+            chart = SpreadChart(formula, spread_instrument(formula, self.instruments), interval, CANDLE_LIMIT)
+            self.charts[symbol, interval] = chart
+            for leg in chart.legs.values():
+                self._legs_of.setdefault(leg.symbol, []).append(leg)
+        elif chart is None:
             instrument = self.instruments[symbol]
             if isinstance(interval, BarType):
                 chart = BarChart(instrument, interval, CANDLE_LIMIT)
@@ -192,37 +206,55 @@ class MarketState:
         pending: Sequence[Bars] = (),
         *,
         lead: Lead = NO_LEAD,
-        fold: BarFold | None = None,
+        fold: BarFold | SpreadFold | None = None,
     ) -> None:
         """Take the newest candles, oldest first, as read in the snapshot `as_of`; `pending` from `reading`.
 
-        `lead` is what was read for its indicators, `fold` what goes on with bars that are not of time.
+        `lead` is what was read for its indicators, `fold` what goes on with bars that are not of time, and with spreads.
         """
         version = self._next()
         instrument = self.instruments.get(chart.symbol, chart.instrument)
+        if isinstance(chart, SpreadChart) and all(leg in self.instruments for leg in chart.legs):
+            instrument = spread_instrument(chart.formula, self.instruments)
         if not chart.load(candles, as_of, version, lead) or instrument != chart.instrument:
             self.reset_version = version
         chart.instrument = instrument
         self.charts_version = version
-        if isinstance(chart, BarChart) and fold is not None:
+        if isinstance(chart, BarChart) and isinstance(fold, BarFold):
+            chart.load_fold(fold, as_of)
+        if isinstance(chart, SpreadChart) and isinstance(fold, SpreadFold):
             chart.load_fold(fold, as_of)
         for message in pending:
             for bar in message.bars:
                 if bar.symbol == chart.symbol and not isinstance(
-                    chart, BarChart
-                ):  # which was told as they came
+                    chart, BarChart | SpreadChart
+                ):  # which were told as they came
                     self._apply_chart(chart, bar, message.xid, version)
 
-    def following(self, symbol: str) -> list[BarChart | Flow]:
-        """What is made of the symbol's ticks alone: charts of bars that are not of time, order flow."""
+    def following(self, symbol: str) -> list[BarChart | SpreadLeg | Flow]:
+        """What is made of the symbol's ticks alone: charts of bars that are not of time, of spreads, order flow."""
         charts = [chart for chart in self._charts_of.get(symbol, ()) if isinstance(chart, BarChart)]
-        return [*charts, self.flows[symbol]] if symbol in self.flows else [*charts]
+        legs = self._legs_of.get(symbol, ())
+        return [*charts, *legs, self.flows[symbol]] if symbol in self.flows else [*charts, *legs]
+
+    def charts_with(self, symbols: set[str]) -> list[Chart]:
+        """The open charts that any of these symbols is in."""
+        return [
+            chart
+            for chart in self.charts.values()
+            if chart.symbol in symbols or (isinstance(chart, SpreadChart) and symbols & chart.legs.keys())
+        ]
+
+    def settle(self, time_us: int, symbols: set[str] | None = None) -> None:
+        """Ticks before this instant are all here: of all symbols, or of spreads that any of `symbols` is in."""
+        for chart in self.charts.values():
+            if isinstance(chart, SpreadChart) and (symbols is None or symbols & chart.legs.keys()):
+                chart.settle(time_us)
 
     def followed(self) -> set[str]:
         """The symbols of which something is open that is made of ticks alone."""
-        return {
-            symbol for symbol, interval in self.charts if isinstance(interval, BarType)
-        } | self.flows.keys()
+        bars = {symbol for symbol, interval in self.charts if isinstance(interval, BarType)}
+        return bars | self._legs_of.keys() | self.flows.keys()
 
     def open_flow(self, symbol: str) -> Flow:
         """Keep the order flow of `symbol` from now on; empty until loaded."""
@@ -259,7 +291,12 @@ class MarketState:
     def close_chart(self, symbol: str, interval: ChartInterval) -> None:
         """Forget the chart; nothing where it is not open."""
         chart = self.charts.pop((symbol, interval), None)
-        if chart is not None:
+        if isinstance(chart, SpreadChart):
+            for leg in chart.legs.values():
+                self._legs_of[leg.symbol].remove(leg)
+                if not self._legs_of[leg.symbol]:
+                    del self._legs_of[leg.symbol]
+        elif chart is not None:
             self._charts_of[symbol].remove(chart)
 
     def open_tape(self, symbol: str) -> Tape:

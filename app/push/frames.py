@@ -18,6 +18,7 @@ from tickdeck.app.push.protocol import (
     encode,
     encode_candle,
     encode_chart_head,
+    encode_compared,
     encode_flow,
     encode_indicator_head,
     encode_row,
@@ -189,14 +190,23 @@ class FrameBuilder:
         flow = self.state.flows.get(chart.symbol) if watched.flow else None
         if flow is not None and (not flow.loaded or (flow.version <= since and not whole)):
             flow = None
-        if not candles and not indicators and flow is None and not whole:
+        compared = self._compared(chart, watched, since)
+        if not candles and not indicators and not compared and flow is None and not whole:
             return None
         parts = [b'"chart":' + encode_chart_head(chart), b'"candles":[' + b",".join(candles) + b"]"]
         if indicators:
             parts.append(b'"indicators":[' + b",".join(indicators) + b"]")
         if flow is not None:
             parts.append(b'"flow":' + encode_flow(flow, since))
+        if compared:
+            parts.append(b'"compare":[' + b",".join(compared) + b"]")
         return b",".join(parts) + b"}"
+
+    def _compared(self, chart: Chart, watched: Subscription, since: int) -> list[bytes]:
+        """The candles that changed of what is compared with the chart."""
+        charts = [self.state.charts.get((each, chart.interval)) for each in watched.compare]
+        encoded = [encode_compared(each, since) for each in charts if each is not None and each.loaded]
+        return [each for each in encoded if each is not None]
 
     def _indicators(self, chart: Chart, watched: Subscription, since: int, *, whole: bool) -> list[bytes]:
         """Of each indicator the values that may have changed; in a snapshot all, and how it is drawn."""

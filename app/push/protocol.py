@@ -26,6 +26,7 @@ from tickdeck.db.market.indicators import MOST as MOST_INDICATORS
 from tickdeck.db.market.indicators import Indicator
 from tickdeck.db.market.indicators import parse as parse_indicator
 from tickdeck.db.market.rules import symbol_fault
+from tickdeck.db.market.spreads import is_charted, looks_like_formula, parse_formula
 from tickdeck.db.market.types import Candle, to_us
 
 RowForm = Literal["objects", "arrays"]
@@ -44,6 +45,8 @@ MAX_NESTING: Final = 16
 """How deep objects and lists may lie in one another in a viewer's message."""
 MAX_PONG_BYTES: Final = 1_024
 MOST_PAINTED: Final = 50
+MOST_COMPARED: Final = 6
+"""Symbols and formulas beside the one of the chart."""
 MAX_COMPLAINTS: Final = 10
 """About parts of one kind; of the first so many the viewer hears."""
 
@@ -66,18 +69,21 @@ class Subscription:
     """Whether the chart has order flow."""
     screen: str | None = None
     """A filter over all symbols; who watches it is told which of them pass."""
+    compare: tuple[str, ...] = ()
+    """Symbols and formulas whose candles come with the chart's."""
 
     def only(self, known: Container[str]) -> Subscription:
         """As much of it as there is where only the symbols `known` are."""
         symbols = self.watchlist
         return Subscription(
             tuple(s for s in symbols if s in known) if isinstance(symbols, tuple) else symbols,
-            self.chart if self.chart is not None and self.chart[0] in known else None,
+            self.chart if self.chart is not None and is_charted(self.chart[0], known) else None,
             self.tape if self.tape is not None and self.tape in known else None,
             self.form,
             self.indicators,
             self.flow,
             self.screen,
+            tuple(each for each in self.compare if is_charted(each, known)),
         )
 
 
@@ -151,6 +157,7 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
     indicators: tuple[Indicator, ...] = ()
     form: RowForm = "objects"
     flow = False
+    compare: tuple[str, ...] = ()
     if request.get("watchlist") is not None:
         try:
             watchlist, missing = _watchlist(request["watchlist"], known)
@@ -159,10 +166,12 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
             complaints.append(f"watchlist: {exc}")
     if request.get("chart") is not None:
         try:
-            chart = _chart(request["chart"], known)
-            indicators, wrong = _indicators(request["chart"].get("indicators"))
-            complaints += wrong
-            flow = _flag(request["chart"].get("flow"), "flow")
+            asked = request["chart"]
+            chart = _chart(asked, known)
+            indicators, wrong = _indicators(asked.get("indicators"))
+            compare, also_wrong = _compare(asked.get("compare"), chart, known)
+            complaints += wrong + also_wrong
+            flow = _flow(asked.get("flow"), chart[0], known)
         except TickdeckError as exc:
             complaints.append(f"chart: {exc}")
     tape = _part(request, "tape", lambda value: _symbol(value, known), complaints)
@@ -171,7 +180,7 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
         form = "arrays"
     elif request.get("rows", "objects") != "objects":
         complaints.append("rows must be 'objects' or 'arrays'")
-    return Subscription(watchlist, chart, tape, form, indicators, flow, screen), complaints
+    return Subscription(watchlist, chart, tape, form, indicators, flow, screen, compare), complaints
 
 
 _PARTS: Final = ("watchlist", "chart", "tape", "rows", "screen")
@@ -195,10 +204,48 @@ def _watchlist(value: object, known: Container[str]) -> tuple[Literal["all"] | t
 def _chart(value: object, known: Container[str]) -> tuple[str, ChartInterval]:
     if not isinstance(value, dict) or not isinstance(value.get("interval"), str):
         raise ProtocolError('must be {"symbol": …, "interval": …}')
-    symbol, interval = _symbol(value.get("symbol"), known), value["interval"]
+    interval = value["interval"]
     if len(interval) > MAX_EXCERPT:
         raise ProtocolError(f"interval {excerpt(interval)} is unknown")
-    return symbol, parse_chart_interval(interval)
+    parsed = parse_chart_interval(interval)
+    return _charted(value.get("symbol"), parsed, known), parsed
+
+
+def _charted(value: object, interval: ChartInterval, known: Container[str]) -> str:
+    """A symbol, or a formula of known ones."""
+    if not isinstance(value, str) or value in known or not looks_like_formula(value):
+        return _symbol(value, known)
+    formula = parse_formula(value, known)
+    if isinstance(interval, BarType):
+        raise ProtocolError(
+            f"{excerpt(value)} has candles of time only: bars are cut from the ticks of one symbol"
+        )
+    return formula.text
+
+
+def _compare(
+    value: object, chart: tuple[str, ChartInterval], known: Container[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    if value is None:
+        return (), []
+    if not isinstance(value, list) or len(value) > MOST_COMPARED:
+        raise ProtocolError(f"compare must be a list of at most {MOST_COMPARED} symbols or formulas")
+    found: dict[str, None] = {}
+    complaints = []
+    for each in value:
+        try:
+            found[_charted(each, chart[1], known)] = None
+        except TickdeckError as exc:
+            complaints.append(f"compare: {exc}")
+    found.pop(chart[0], None)
+    return tuple(found), complaints
+
+
+def _flow(value: object, symbol: str, known: Container[str]) -> bool:
+    flow = _flag(value, "flow")
+    if flow and symbol not in known:
+        raise ProtocolError("order flow is of one symbol, and not of a spread")
+    return flow
 
 
 def _part(
@@ -332,6 +379,12 @@ def candle_values(candle: Candle) -> list[Any]:
     ]
 
 
+def encode_compared(chart: Chart, since: int) -> bytes | None:
+    """The candles of a compared chart that changed after version `since`, each `[t_ms, close]`; None: none has."""
+    rows = [[_number(kept.candle.time_us / 1000), _number(kept.candle.close)] for kept in chart.since(since)]
+    return orjson.dumps({"symbol": chart.symbol, "candles": rows}) if rows or since < 0 else None
+
+
 def encode_chart_head(chart: Chart) -> bytes:
     """What a chart is of, without the closing brace."""
     head = {
@@ -388,9 +441,12 @@ def encode_flow(flow: Flow, since: int) -> bytes:
     cells = [
         [each.minute_us // 1000, _number(each.price), *map(_number, each.cell)] for each in flow.since(since)
     ]
-    return orjson.dumps(
-        {"from": flow.from_us // 1000, "reading": flow.readings, "sides": flow.sides, "cells": cells}
-    )
+    prints = [
+        [time_us / 1000, _number(price), _number(size), by]
+        for size, time_us, _, price, by in flow.prints_since(since)
+    ]
+    head = {"from": flow.from_us // 1000, "reading": flow.readings, "sides": flow.sides}
+    return orjson.dumps({**head, "cells": cells, "prints": prints})
 
 
 def tick_values(tick: TapeTick) -> list[Any]:

@@ -167,6 +167,7 @@ def _topics(watched: Subscription) -> list[Topic]:
     topics: list[Topic] = []
     if watched.chart is not None:
         topics = [watched.chart, *(IndicatorTopic(watched.chart, each) for each in watched.indicators)]
+        topics += [(each, watched.chart[1]) for each in watched.compare]
         if watched.flow:
             topics.append(FlowTopic(watched.chart[0]))
     return topics if watched.tape is None else [*topics, watched.tape]

@@ -153,6 +153,7 @@ class ReplayMarket:
         for symbol in self.state.followed():
             if len(ticks := batch.take(batch.symbol == symbol)):
                 self.state.extend(symbol, ticks)
+        self.state.settle(self.position.time_us)
         for symbol, tape in self.state.tapes.items():
             if not tape.loaded:
                 continue

@@ -7,22 +7,25 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from tickdeck.app.market.charts import Chart
+from tickdeck.app.market.charts import Chart, SpreadChart
 from tickdeck.app.replay.clock import Position, ReplayError
 from tickdeck.app.replay.profile import Profile, read_profile
 from tickdeck.db.candles.bars import read_bars
 from tickdeck.db.candles.imported import list_imported
 from tickdeck.db.candles.indicated import read_lead
 from tickdeck.db.candles.read import candle_pages, read_candles, read_candles_at
+from tickdeck.db.candles.spreads import read_spread
 from tickdeck.db.market.bar_types import BarFold, BarType, ChartInterval
 from tickdeck.db.market.buckets import bucket_of
 from tickdeck.db.market.flowfold import FlowFold
 from tickdeck.db.market.indicators import Lead
 from tickdeck.db.market.moments import iso
+from tickdeck.db.market.spreads import SpreadFold
 from tickdeck.db.market.types import CALENDAR_INTERVALS, Candle, Interval, Quote, TickBatch
 from tickdeck.db.orderflow import read_flow
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.replay_reads import (
+    first_tick,
     instruments_of,
     known_moments,
     place_before,
@@ -45,8 +48,8 @@ class ChartAt(NamedTuple):
     chart: Chart
     candles: list[Candle]
     lead: Lead
-    fold: BarFold | None = None
-    """Of bars that are not of time: what goes on with the newest."""
+    fold: BarFold | SpreadFold | None = None
+    """Of bars that are not of time, and of spreads: what goes on with the newest."""
 
 
 @dataclass(slots=True)
@@ -162,6 +165,14 @@ class ReplayReader:
         async with self._reading(at) as connection:
             return await read_flow(connection, symbol, at=(at.time_us, at.seq))
 
+    async def first_tick(
+        self, symbol: str, after: Position, up_to: Position, least: float | None, most: float | None
+    ) -> tuple[Position, float] | None:
+        """Place and price of the first tick after a place, up to another, that updates the last price to within these bounds."""
+        async with self._reading(up_to) as connection:
+            row = await first_tick(connection, symbol, after, up_to, least, most)
+        return None if row is None else (Position(row[0], row[1]), row[2])
+
     async def tape(self, symbol: str, at: Position, limit: int) -> TickBatch:
         """The newest ticks at a place, newest first."""
         async with self._reading(at) as connection:
@@ -270,6 +281,12 @@ async def _chart_at(connection: Connection, chart: Chart, at: Position) -> Chart
         bars, fold = await read_bars(connection, symbol, interval, at=(at.time_us, at.seq), limit=CANDLES)
         lead = await read_lead(connection, symbol, interval, indicators, bars, days)
         return ChartAt(chart, bars, lead, fold)
+    if isinstance(chart, SpreadChart):
+        spread = await read_spread(
+            connection, chart.formula, interval, at=(at.time_us, at.seq), limit=CANDLES
+        )
+        lead = await read_lead(connection, chart.formula, interval, indicators, spread.candles, days)
+        return ChartAt(chart, spread.candles, lead, spread.fold)
     candles = await read_candles_at(connection, symbol, interval, at=at, limit=CANDLES, unpriced=True)
     # What starts before the first of them is over by then.
     return ChartAt(chart, candles, await read_lead(connection, symbol, interval, indicators, candles, days))

@@ -14,7 +14,8 @@ from tickdeck.app.ui.status import status_line
 from tickdeck.app.ui.tape import tape
 from tickdeck.app.ui.theme import attributes
 from tickdeck.app.ui.watchlist import watchlist
-from tickdeck.db.market.types import INTERVALS, MAX_SYMBOL_LENGTH, Interval
+from tickdeck.db.market.spreads import MAX_LENGTH as MAX_FORMULA_LENGTH
+from tickdeck.db.market.types import INTERVALS, Interval
 
 BARS: Final = (("t", "ticks"), ("v", "volume"), ("r", "range"), ("renko", "Renko"))
 USUAL_INTERVALS: Final[tuple[Interval, ...]] = ("1s", "5s", "15s", "1m", "5m", "15m", "1h", "1d")
@@ -46,7 +47,7 @@ def header() -> html.Header:
                             list="symbols",
                             autoComplete="off",
                             spellCheck="false",
-                            maxLength=MAX_SYMBOL_LENGTH,
+                            maxLength=MAX_FORMULA_LENGTH,
                             className="symbol-input",
                         ),
                     ),
@@ -219,6 +220,7 @@ def page() -> html.Div:
             dcc.Store(id="view"),
             header(),
             html.Div(replay.transport(), id="transport", className="transport", hidden=True),
+            html.Div(id="practice", className="practice", hidden=True),
             replay.dialog(),
             html.Main([watchlist_panel(), chart_panel(), tape_panel()]),
             overview.panel(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query
@@ -12,7 +12,15 @@ from fastapi.responses import Response
 
 from tickdeck.app.push.protocol import describe_lines
 from tickdeck.app.web.rest import Known, Until, require_symbol
-from tickdeck.app.web.schemas import REFUSALS, FootprintShape, IndicatorShape, ProfileShape, Symbol, Text
+from tickdeck.app.web.schemas import (
+    REFUSALS,
+    FootprintShape,
+    IndicatorShape,
+    PrintsShape,
+    ProfileShape,
+    Symbol,
+    Text,
+)
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.instruments import days_of
 from tickdeck.db.market.buckets import bucket_of
@@ -20,9 +28,10 @@ from tickdeck.db.market.indicators import Kind, kinds
 from tickdeck.db.market.moments import parse_moment
 from tickdeck.db.market.orderflow import FootprintCandle, Profile, footprint_of, profile_of, require_minutes
 from tickdeck.db.market.types import MAX_SEQ, parse_interval
-from tickdeck.db.orderflow import read_cells
+from tickdeck.db.orderflow import read_cells, read_prints
 from tickdeck.db.session import Pool, reading
 
+MOST_PRINTS: Final = 2_000
 Step = Annotated[float | None, Query(gt=0, le=1e12, description="prices in steps of this; none: as they are")]
 
 
@@ -104,6 +113,37 @@ def router(pool: Pool) -> APIRouter:
                 "sides": asdict(cells.sides),
                 "missing": [each // 1000 for each in cells.missing_us],
                 "candles": [_footprint(each) for each in candles if low <= each.time_us < high],
+            }
+        )
+
+    @routes.get("/api/prints", response_model=PrintsShape, responses=REFUSALS)
+    async def prints(
+        symbol: Symbol,
+        start: Text,
+        end: Text,
+        least: Annotated[float | None, Query(ge=0, le=1e15, description="of this size and above")] = None,
+        share: Annotated[
+            float, Query(ge=0, le=1, description="else of the size that this share of all does not exceed")
+        ] = 0.999,
+        limit: Annotated[
+            int, Query(ge=1, le=MOST_PRINTS, description="at the most so many, the largest")
+        ] = 500,
+        until: Until = None,
+        known: Known = None,
+    ) -> Response:
+        """Large trades in [start, end), at a price of their moment, in order of time; and who took it."""
+        low, high, at = _moments(start, end, until)
+        async with reading(pool, known_us=_known(known)) as connection:
+            found = await read_prints(
+                connection, symbol, low, high, at=at, least=least, share=share, limit=limit
+            )
+            if not found.prints:
+                await require_symbol(connection, symbol)
+        return _json(
+            {
+                "symbol": symbol,
+                "least": found.least,
+                "prints": [[each.time_us / 1000, each.price, each.size, each.by] for each in found.prints],
             }
         )
 

@@ -33,7 +33,10 @@ class DrawingShape(BaseModel):
     """One drawing, by the points it hangs on."""
 
     model_config = ConfigDict(extra="forbid")
-    kind: Literal["trend", "ray", "horizontal", "vertical", "rectangle", "fibonacci", "text"]
+    kind: Literal[
+        "trend", "ray", "horizontal", "vertical", "rectangle", "fibonacci", "text", "channel",
+        "vwap", "profile", "anchored",
+    ]  # fmt: skip
     points: Annotated[list[Point], Field(min_length=1, max_length=MOST_POINTS)]
     text: Annotated[Text, Field(max_length=200)] = ""
     locked: bool = False

@@ -152,6 +152,19 @@ class ProfileShape(_Profile):
     ]
 
 
+class PrintsShape(BaseModel):
+    """Large trades, in order of time; average-price prints and the like do not count."""
+
+    symbol: str
+    least: Annotated[float | None, Field(description="the size from which they were chosen")]
+    prints: Annotated[
+        list[tuple[float, float, float, int]],
+        Field(
+            description="ms since the epoch, price, size, who took the price: 1 the buyer, -1 the seller, 0: not known"
+        ),
+    ]
+
+
 class FootprintCandleShape(_Profile):
     """What traded at each price of one candle."""
 

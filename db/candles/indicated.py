@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from tickdeck.db.candles.read import read_candles
-from tickdeck.db.instruments import days_of
+from tickdeck.db.candles.charted import Charted, days_of_charted, read_charted
 from tickdeck.db.market.bar_types import BarType, ChartInterval
 from tickdeck.db.market.columns import CandleColumns, Floats
 from tickdeck.db.market.indicators import Indicator, IndicatorError, Lead, compute, looks_back
@@ -21,7 +20,7 @@ _PAGE: Final = 2_000
 
 async def read_before(
     connection: Connection,
-    symbol: str,
+    symbol: Charted,
     interval: ChartInterval,
     indicators: Sequence[Indicator],
     first_us: int,
@@ -38,7 +37,7 @@ async def read_before(
     end_us, missing = first_us, count
     while missing > 0:
         most = min(missing, a_page)
-        page = await read_candles(connection, symbol, interval, end_us=end_us, limit=most)
+        page = await read_charted(connection, symbol, interval, end_us=end_us, limit=most)
         if page:
             pages.append(page)
             end_us = page[0].time_us
@@ -49,7 +48,7 @@ async def read_before(
         await asyncio.sleep(0)
     read = sum(map(len, pages))
     while since_us is not None and since_us < end_us:
-        page = await read_candles(
+        page = await read_charted(
             connection, symbol, interval, start_us=since_us, end_us=end_us, limit=a_page
         )
         pages.append(page)
@@ -69,7 +68,7 @@ async def read_before(
 
 async def read_lead(
     connection: Connection,
-    symbol: str,
+    symbol: Charted,
     interval: ChartInterval,
     indicators: Sequence[Indicator],
     candles: Sequence[Candle],
@@ -93,7 +92,7 @@ async def read_lead(
 
 async def values_of(
     connection: Connection,
-    symbol: str,
+    symbol: Charted,
     interval: ChartInterval,
     indicators: Sequence[Indicator],
     candles: Sequence[Candle],
@@ -104,7 +103,7 @@ async def values_of(
     """
     if not indicators:
         return {}
-    days = await days_of(connection, symbol)
+    days = await days_of_charted(connection, symbol)
     before: list[Candle] = []
     if candles:
         before = await read_before(connection, symbol, interval, indicators, candles[0].time_us, days)

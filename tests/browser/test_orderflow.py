@@ -80,6 +80,33 @@ def test_profile_footprint_and_delta_are_drawn_and_move_on(
         page.evaluate("localStorage.removeItem('tickdeck.orderflow')")
 
 
+def test_large_trades_are_bubbles_from_a_size_on(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
+    dashboard, market = quiet
+    page = watched.page
+    old = datetime.now(UTC) - timedelta(hours=2)
+    for minute, size in enumerate((100, 5_000, 100, 7_000, 100)):
+        market.trade(market.symbol, 100 + minute, size=size, time=old + timedelta(minutes=minute))
+    market.trade(market.symbol, 101, size=6_000)
+    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
+    panel = page.locator("#chart-panel")
+    try:
+        page.locator('[data-orderflow="prints"]').click()
+        page.fill(".orderflow-buttons input", "5000")
+        page.keyboard.press("Enter")
+        expect(panel).to_have_attribute("data-large-trades", "3")
+        market.trade(market.symbol, 101, size=4_999)
+        market.trade(market.symbol, 102, size=9_000)
+        expect(panel).to_have_attribute("data-large-trades", "4")
+        page.fill(".orderflow-buttons input", "100%")
+        page.keyboard.press("Enter")
+        # Of those before the newest hour one is the largest; of this hour what is as large as it.
+        expect(panel).to_have_attribute("data-large-trades", "2")
+    finally:
+        page.evaluate(
+            "['orderflow', 'large-trades'].forEach((name) => localStorage.removeItem(`tickdeck.${name}`))"
+        )
+
+
 def test_a_replay_has_what_has_happened_by_its_clock(watched: Watched, day: Dashboard) -> None:
     """Indicators and order flow up to the clock, from before the replay's start on and nothing later."""
     page = open_replay(watched, address(day))

@@ -13,7 +13,7 @@ from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
 from tests.browser.watching import Watched
 
-SIZES: Final = ((1440, 900), (1280, 800), (768, 1024), (390, 844))
+SIZES: Final = ((1440, 900), (1280, 800), (1024, 768), (768, 1024), (390, 844))
 at_each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 PRICES: Final = (
@@ -69,6 +69,16 @@ def test_the_page_is_as_wide_as_the_screen_and_nothing_is_cut(
         """(width) => [...document.querySelectorAll('.top > *, .intervals button, .status-fact, #readout, #day-strip')]
              .filter((e) => e.getBoundingClientRect().right > width).map((e) => e.textContent)""",
         size[0],
+    )
+    # The bar under the chart is one line; what has no room there is in its menu.
+    finds_nothing(
+        watched,
+        """() => { const bar = document.querySelector('#chart-bar'), { top, bottom, right } = bar.getBoundingClientRect();
+             const more = document.querySelector('#chart-more');
+             return [...bar.children].filter((e) => e.checkVisibility() && !e.classList.contains('chart-space'))
+               .map((e) => [e.textContent, e.getBoundingClientRect()])
+               .filter(([, box]) => box.right > right + 1 || box.top < top - 1 || box.bottom > bottom + 1)
+               .concat(more.hidden === (more.querySelector('div').childElementCount > 0) ? [['menu']] : []); }""",
     )
     # What has no room goes whole, to a line that is not seen; the prices have room everywhere.
     for line in ("#readout", "#day-values"):

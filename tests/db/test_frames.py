@@ -128,3 +128,51 @@ def test_no_database_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("TICKDECK_DATA_DIR", str(tmp_path / "none"))
     with pytest.raises(DatabaseUnavailableError, match="tickdeck db up"):
         frames.candles("A", "1m")
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("interval", "rule", "part"),
+    [
+        ("1s", "1s", None),
+        ("15s", "15s", None),
+        ("1m", "1min", None),
+        ("5m", "5min", "1min"),
+        ("1h", "1h", "1min"),
+        ("4h", "4h", "15min"),
+        ("1d", "1D", "15min"),
+    ],
+)
+def test_spreads_equal_last_prices_as_of_each_instant(interval: str, rule: str, part: str | None) -> None:
+    times = pd.Timestamp(DAY, unit="us", tz="UTC") + pd.to_timedelta([101 * n for n in range(2500)], unit="s")
+    frames.store(
+        pd.DataFrame({"time": times, "price": [50 + n % 7 / 4 for n in range(2500)], "size": 1.0}), "B/X"
+    )
+    last = []
+    for symbol in ("A", "B/X"):
+        prices = frames.ticks(symbol)["price"]
+        if part is not None:
+            prices.index = pd.DatetimeIndex(prices.index).floor(part)
+        last.append(prices.groupby(level=0).last())
+    table = pd.concat(last, axis=1, join="outer", sort=True).ffill().dropna()
+    spread = table.iloc[:, 0] - 2 * table.iloc[:, 1]
+    wanted = spread.resample(rule).ohlc().dropna()
+    wanted["volume"] = wanted["turnover"] = 0.0
+    wanted["trades"] = spread.resample(rule).count()
+    found = frames.candles("A - 2*B/X", interval)
+    pd.testing.assert_frame_equal(found, wanted, check_freq=False, check_exact=True)
+    low, high = wanted.index[len(wanted) // 3], wanted.index[len(wanted) // 2]
+    part_of = frames.candles("A - 2*B/X", interval, low, high, indicators=["sma(3)"])
+    pd.testing.assert_frame_equal(
+        part_of[wanted.columns], wanted[(wanted.index >= low) & (wanted.index < high)], check_freq=False
+    )
+    sma = wanted["close"].rolling(3).mean()
+    pd.testing.assert_series_equal(part_of["sma(3)"], sma[part_of.index], check_freq=False, check_names=False)
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_is_no_spread_is_named() -> None:
+    with pytest.raises(UnknownSymbolError, match="'ZZZ'"):
+        frames.candles("A/ZZZ", "1m")
+    with pytest.raises(MarketDataError, match="candles of time only"):
+        frames.candles("A/A", "100t")

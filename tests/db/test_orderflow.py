@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -19,9 +20,10 @@ from tests.reference import utc
 from tickdeck.db import frames
 from tickdeck.db.candles.build import build_candles
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.flowfold import MOST_PRINTS, FlowFold
 from tickdeck.db.market.orderflow import FlowCells, footprint_of, profile_of, stepped
 from tickdeck.db.market.types import HOUR_US, MAX_SEQ, MINUTE_US, from_us
-from tickdeck.db.orderflow import OrderFlowBuilder, read_cells, read_flow
+from tickdeck.db.orderflow import OrderFlowBuilder, read_cells, read_flow, read_prints
 from tickdeck.db.session import Pool, open_pool, reading
 from tickdeck.db.tick_columns import read_tick_columns
 
@@ -244,3 +246,36 @@ def test_a_real_day_has_its_point_of_control_without_average_prices(tickdeck: Ti
         assert cells.sides.ticks == int((counted["side"] != 0).sum())
         assert made.point_of_control == wanted.sum(axis=1).idxmax()
         assert made.point_of_control != 168.90  # one print of a million shares at an average price
+
+
+async def test_large_trades_are_those_of_a_fold_tick_by_tick(tickdeck_db: str) -> None:
+    rows = made_up()
+    await asyncio.to_thread(store, tickdeck_db, rows)
+    start, end = rows[0][0], rows[-1][0] + 1
+    pool = await open_pool(tickdeck_db, role="reader", size=1)
+    try:
+        async with reading(pool) as connection:
+            ticks = await read_tick_columns(connection, "A", start, end)
+            fold = FlowFold(hours=10_000)
+            fold.fold(ticks)
+            kept = [each for heap in fold.prints.values() for each in heap]
+            assert all(len(heap) <= MOST_PRINTS for heap in fold.prints.values())
+            wanted = sorted((at, seq, price, size, by) for size, at, seq, price, by in kept if size >= 860)
+            assert len(wanted) > 50
+            assert {by for *_, by in wanted} == {-1, 1} or {by for *_, by in wanted} == {-1, 0, 1}
+            found = await read_prints(connection, "A", start, end, least=860, limit=2_000)
+            assert [tuple(each) for each in found.prints] == wanted
+            assert found.least == 860
+            few = await read_prints(connection, "A", start, end, least=0, limit=7)
+            assert min(each.size for each in few.prints) >= sorted(size for size, *_ in kept)[-7]
+            middle = rows[len(rows) // 2]
+            until = await read_prints(connection, "A", start, end, least=860, at=middle[:2])
+            assert [tuple(each) for each in until.prints] == [
+                each for each in wanted if each[:2] <= middle[:2]
+            ]
+            sizes = sorted(row[3] for row in rows if row[6] is None or (row[6] & 4 and row[6] & 3))
+            share = await read_prints(connection, "A", start, end, share=0.99, limit=2_000)
+            assert share.least == sizes[math.ceil(0.99 * len(sizes)) - 1]
+            assert (await read_prints(connection, "A", end, end)).prints == []
+    finally:
+        await pool.close()

@@ -12,6 +12,7 @@ import { ChartView, MOST_SHOWN, RIGHT_ROOM } from "./view.js";
 import { choose, INTERVALS, intervalMs, isBars } from "../lib/selection.js";
 import { afterFrame } from "../lib/dom.js";
 import { decimalsFor } from "../lib/format.js";
+import { isFormula } from "../lib/instruments.js";
 import { ink, onLook } from "../lib/look.js";
 
 /** @typedef {import("./kinds.js").Kind} Kind */
@@ -78,7 +79,7 @@ export class Chart {
     this.finer = "";
     /** What Plotly has; the overlay draws the candles after them. */
     this.plotted = new PlottedCandles();
-    /** What shades extended hours, behind the candles. @type {?{draw: () => void}} */
+    /** What shades extended hours, behind the candles. @type {?import("./hours.js").TradingHours} */
     this.shade = null;
     /** Indicators over and below the prices. @type {?import("./indicators.js").Indicators} */
     this.indicators = null;
@@ -90,6 +91,8 @@ export class Chart {
     this.imported = null;
     /** Volume profile, footprints, delta. @type {?import("./orderflow.js").OrderFlow} */
     this.orderFlow = null;
+    /** Others in per cent beside it. @type {?import("./comparison.js").Comparison} */
+    this.compare = null;
     /** What is drawn by hand, over the candles. @type {?{draw: () => void}} */
     this.drawings = null;
     /** Server's clock minus this machine's, ms. */
@@ -291,9 +294,12 @@ export class Chart {
     const { scale, view, candles } = this;
     const first = candles.at(Math.max(candles.base, Math.ceil(view.from)));
     scale.base = (first?.empty ? candles.before(Math.ceil(view.from)) : first)?.c ?? NaN;
-    scale[this.refit ? "fit" : "keep"](candles.extent(view.from, view.to, isCurve(this.kind)));
+    scale.base = this.compare?.base() ?? scale.base;
+    const extent = candles.extent(view.from, view.to, isCurve(this.kind));
+    scale[this.refit ? "fit" : "keep"](this.compare ? this.compare.widened(extent) : extent);
     this.refit = false;
-    const volumes = scale.volumeLabels(this.plot._fullLayout.yaxis2._length);
+    // Of a spread there is no volume.
+    const volumes = isFormula(this.symbol) ? { values: [], texts: [] } : scale.volumeLabels(this.plot._fullLayout.yaxis2._length);
     return {
       "xaxis.range": [view.from, view.to],
       ...this.indicators?.layout(),
@@ -528,6 +534,7 @@ export class Chart {
     overlay.drawTimes(timeLabels(candles, interval, view.from, view.to, right - left));
     overlay.drawMarks(this.marks());
     overlay.drawNewest(candles, this.plotted.firstUnplotted(candles), kind, scale.base);
+    this.compare?.draw();
     this.drawings?.draw();
     const { last } = this.live;
     const up = last ? wentUp(this.live, this.live.lastNumber, kind) : true;
@@ -548,7 +555,7 @@ export class Chart {
     const marks = holes(candles, interval, view.from, view.to);
     const imported = this.imported?.any ?? false;
     if (history.exhausted && candles.length) marks.unshift({ number: candles.base - 0.5, text: imported ? "first candle" : "first tick" });
-    marks.push(...(this.imported?.marks() ?? []));
+    marks.push(...(this.imported?.marks() ?? []), ...(this.shade?.pauses() ?? []));
     return marks;
   }
 }

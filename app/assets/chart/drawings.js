@@ -6,15 +6,21 @@ import { closest, element, set, shape, write } from "../lib/dom.js";
 import { amount, change, percent } from "../lib/format.js";
 import { intervalMs } from "../lib/selection.js";
 import { Sharing } from "./sharing.js";
+import { iso } from "../lib/zone.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {{t: number, p: number}} Place ms, price */
-/** @typedef {"trend" | "ray" | "horizontal" | "vertical" | "rectangle" | "fibonacci" | "text" | "measure"} Tool */
+/** @typedef {"trend" | "ray" | "horizontal" | "vertical" | "rectangle" | "fibonacci" | "text" | "measure"
+ *   | "channel" | "vwap" | "profile" | "anchored"} Tool */
 /** @typedef {{id: string, kind: Tool, points: Place[], text: string, locked: boolean, hidden: boolean}} Drawing */
 /** @typedef {{x: number, y: number}} Point px in the layer */
 
 /** How many points each hangs on. @type {Record<Tool, number>} */
-const POINTS = { trend: 2, ray: 2, horizontal: 1, vertical: 1, rectangle: 2, fibonacci: 2, text: 1, measure: 2 };
+const POINTS = {
+  trend: 2, ray: 2, horizontal: 1, vertical: 1, rectangle: 2, fibonacci: 2, text: 1, measure: 2,
+  channel: 3, vwap: 1, profile: 2, anchored: 1,
+};
+const MINUTE = 60_000;
 const LEVELS = [0, 0.236, 0.382, 0.5, 0.618, 0.786, 1];
 /** A pointer this near to one of a candle's prices takes it. */
 const SNAP_PX = 8;
@@ -63,19 +69,23 @@ export class Drawings {
     const { layer } = this;
     /** Where the pointer went down. @type {?Point} */
     let down = null;
+    let first = false;
     layer.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       down = this.at(event);
       layer.setPointerCapture(event.pointerId);
-      if (!this.making) this.begin(down);
+      first = !this.making;
+      if (first) this.begin(down);
     });
     layer.addEventListener("pointermove", (event) => this.making && this.follow(this.at(event)));
     layer.addEventListener("pointerup", (event) => {
       const here = this.at(event);
       const still = down && Math.hypot(here.x - down.x, here.y - down.y) < STILL_PX;
-      if (this.making && (!still || this.placed > 0 || POINTS[this.making.kind] === 1)) this.finish();
-      else this.placed = 1;
       down = null;
+      if (!this.making) return;
+      // The first point stands where the pointer goes down; each other one where it is lifted.
+      if (!first || !still) this.placed += 1;
+      if (this.placed >= this.making.points.length) this.finish();
     });
     this.group.addEventListener("pointerdown", (event) => this.take(/** @type {PointerEvent} */ (event)));
     this.group.addEventListener("dblclick", (event) => {
@@ -160,11 +170,13 @@ export class Drawings {
     this.undone = [];
     this.select("");
     this.hold("");
+    this.attach();
     if (!symbol) return;
     try {
       const found = (await this.sharing.read(symbol)) ?? [];
       if (symbol !== this.symbol) return;
       for (const one of found) if (!this.all.has(one.id)) this.all.set(one.id, one);
+      this.attach();
     } catch {
       this.symbol = ""; // The connection tells that the server is away; what is shown next asks again.
     }
@@ -184,6 +196,7 @@ export class Drawings {
     if (!this.all.has(this.selected)) this.selected = "";
     this.mark();
     this.refresh();
+    this.attach();
   }
 
   /** Is what is drawn here one's own, or shared to be changed?  Says so where not. */
@@ -220,6 +233,7 @@ export class Drawings {
     if (!this.all.has(this.selected)) this.selected = "";
     this.mark();
     this.refresh();
+    this.attach();
     void this.store(before, after);
   }
 
@@ -244,6 +258,18 @@ export class Drawings {
     } finally {
       this.storing -= 1;
     }
+  }
+
+  /** Have what drawings show of the market: averages and profiles from their anchors on. */
+  attach() {
+    const { indicators, orderFlow } = this.chart;
+    const shown = [...this.all.values()].filter((one) => !one.hidden);
+    indicators?.haveDrawn(shown.filter((one) => one.kind === "vwap").map((one) => `vwap(${iso(one.points[0].t)})`));
+    const ranges = shown.filter((one) => one.kind === "profile" || one.kind === "anchored").map(({ id, kind, points }) => {
+      const [first, last] = points.map(({ t }) => Math.floor(t / MINUTE) * MINUTE).sort((a, b) => a - b);
+      return { id, start: first, end: kind === "profile" ? last + MINUTE : Infinity };
+    });
+    orderFlow?.haveRanges(ranges);
   }
 
   // -- places -------------------------------------------------------------------------------------------------
@@ -283,14 +309,15 @@ export class Drawings {
     const kind = /** @type {Tool} */ (this.tool);
     const points = Array.from({ length: POINTS[kind] }, () => place);
     this.making = { id: newId(), kind, points, text: "", locked: false, hidden: false };
-    this.placed = 0;
+    this.placed = 1;
     this.refresh();
   }
 
   /** @param {Point} at */
   follow(at) {
     const { points } = this.making;
-    points[points.length - 1] = this.placeAt(at);
+    const place = this.placeAt(at);
+    for (let index = this.placed; index < points.length; index += 1) points[index] = place;
     this.refresh();
   }
 
@@ -450,6 +477,21 @@ export class Drawings {
         }
       },
       text: () => word(one, drawing.text || "…", "words"),
+      channel: () => {
+        const third = points[2];
+        const slope = other.x === one.x ? 0 : (other.y - one.y) / (other.x - one.x);
+        const away = third.y - (one.y + slope * (third.x - one.x));
+        const moved = (/** @type {number} */ by) => [one, other].map((at) => ({ x: at.x, y: at.y + by }));
+        line(one, other);
+        line(.../** @type {[Point, Point]} */ (moved(away)));
+        line(.../** @type {[Point, Point]} */ (moved(away / 2)), "level");
+      },
+      vwap: () => {
+        line({ x: one.x, y: one.y - 14 }, { x: one.x, y: one.y + 14 });
+        word({ x: one.x + 5, y: one.y - 6 }, "VWAP");
+      },
+      profile: () => points.forEach(({ x }) => line({ x, y: top }, { x, y: priceBottom }, "level")),
+      anchored: () => line({ x: one.x, y: top }, { x: one.x, y: priceBottom }, "level"),
       measure: () => {
         box();
         const [from, to] = drawing.points;
@@ -462,7 +504,7 @@ export class Drawings {
     if (!selected || drawing.locked) return;
     points.forEach(({ x, y }, index) => {
       const handle = shape(group, "circle", "handle");
-      set(handle, { cx: x, cy: drawing.kind === "vertical" ? (top + priceBottom) / 2 : y, r: 5, "data-drawing": drawing.id, "data-handle": index });
+      set(handle, { cx: x, cy: ["vertical", "profile", "anchored"].includes(drawing.kind) ? (top + priceBottom) / 2 : y, r: 5, "data-drawing": drawing.id, "data-handle": index });
     });
   }
 

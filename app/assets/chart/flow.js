@@ -3,12 +3,14 @@
 // before the newest hour is asked for; what trades since then comes with the chart's frames, in a replay as its clock goes on.
 
 import { amount, price } from "../lib/format.js";
+import { isFormula } from "../lib/instruments.js";
 import { known } from "../lib/known.js";
 import { ink, tint } from "../lib/look.js";
 import { isBars } from "../lib/selection.js";
 import { iso, wallClock } from "../lib/zone.js";
 import { numberAt, timeAt } from "./drawings.js";
 import { Shown } from "./indicators.js";
+import { LargeTrades } from "./large-trades.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {{feed: number, quotes: number, ticks: number, unknown: number}} Sides */
@@ -16,9 +18,12 @@ import { Shown } from "./indicators.js";
 /** @typedef {[number, number, number, number, number, number]} Cell minute in ms, price, bought, sold, by nobody knows whom, trades */
 /** @typedef {{point_of_control: ?number, value_area: ?[number, number], prices: PriceRow[], step: number}} Profile */
 /** @typedef {{time: number, delta: number, cumulative: number, prices: PriceRow[]}} Footprint */
-/** @typedef {{mode: string, route: string, start: number, end: number, step: number, day?: boolean}} Wanted  times in ms, [start, end) */
+/** @typedef {{mode: string, route: string, start: number, end: number, step: number, day?: boolean, more?: Record<string, string>}} Wanted  times in ms, [start, end) */
+/** @typedef {[number, number, number, number]} Print ms, price, size, who took the price: 1 the buyer, -1 the seller, 0 not known */
 /** @typedef {{key: string, at: number, busy: boolean, step: number, told: any}} Asked */
 
+/** The mode of a profile that is a drawing begins with this. */
+const DRAWN = "drawn ";
 const PROFILES = ["profile", "session", "range"];
 /** Ask again for another view at the most every so often. */
 const REST_MS = 200;
@@ -31,12 +36,22 @@ const IMBALANCE = 3;
 /** The share of the volume that a value area holds. */
 const VALUE_AREA = 0.7;
 const FONT = "10px ui-sans-serif, system-ui, sans-serif";
+/** Of the largest trade's size, from which on one is labelled. */
+const LABELLED = 0.6;
+/** Radius of the largest trade's bubble, beyond the least. */
+const BUBBLE_PX = 15;
 const DAY = 86_400_000;
 const NOTHING = { candles: [], prices: [], sides: { feed: 0, quotes: 0, ticks: 0, unknown: 0 } };
 
 export class Flow {
-  /** @param {Chart} chart @param {Set<string>} on what is on */
-  constructor(chart, on) {
+  /** @param {Chart} chart @param {Set<string>} on what is on @param {HTMLElement} buttons where the size goes from which on a trade is large */
+  constructor(chart, on, buttons) {
+    this.large = new LargeTrades(() => chart.refreshOverlay());
+    buttons.append(this.large.field);
+    /** Large trades since `from`. @type {Print[]} */
+    this.newPrints = [];
+    /** Those in view. @type {Print[]} */
+    this.prints = [];
     this.chart = chart;
     this.on = on;
     /** Whose order flow comes with the frames. */
@@ -56,6 +71,8 @@ export class Flow {
     this.step = 0;
     /** The range that was dragged, ms. @type {?{start: number, end: number}} */
     this.range = null;
+    /** Of which stretches of time drawings show a profile, ms. @type {{id: string, start: number, end: number}[]} */
+    this.ranges = [];
     /** Is nothing on the canvas? */
     this.empty = true;
     this.delta = new Shown({ id: "delta", name: "delta", title: "Cumulative delta", pane: "own", levels: [0], lines: [{ name: "delta", style: "line", shift: 0 }] });
@@ -101,6 +118,7 @@ export class Flow {
   toggled(mode) {
     if (mode === "range") this.range = null;
     this.layer.hidden = !(this.on.has("range") && !this.range);
+    this.large.field.hidden = !this.on.has("prints");
     for (const one of [...PROFILES, "time"]) if (!this.on.has(one)) this.profiles.delete(one);
     const { guests } = this.chart.indicators;
     guests.splice(0, guests.length, ...(this.on.has("delta") ? [this.delta] : []));
@@ -108,11 +126,25 @@ export class Flow {
     this.chart.redrawRefitted();
   }
 
-  /** @param {?{from: number, reading: number, cells: Cell[], sides: number[]}} flow a message's @param {boolean} whole of a snapshot */
+  /** @param {{id: string, start: number, end: number}[]} ranges */
+  haveRanges(ranges) {
+    this.ranges = ranges;
+    for (const mode of [...this.profiles.keys()]) if (mode.startsWith(DRAWN)) this.profiles.delete(mode);
+    this.fold();
+  }
+
+  /** Is anything to be shown? */
+  get wants() {
+    return this.on.size > 0 || this.ranges.length > 0;
+  }
+
+  /** @param {?{from: number, reading: number, cells: Cell[], prints: Print[], sides: number[]}} flow a message's @param {boolean} whole of a snapshot */
   receive(flow, whole) {
     if (whole) {
+      this.profiles.clear();
       this.from = NaN;
       this.cells.clear();
+      this.newPrints = [];
       this.range = this.chart.shows(this.symbol, this.chart.interval) ? this.range : null;
       this.symbol = this.chart.symbol;
     }
@@ -120,11 +152,13 @@ export class Flow {
     if (flow.from !== this.from || flow.reading !== this.reading) {
       Object.assign(this, { from: flow.from, reading: flow.reading }); // an hour is over, or all is anew
       for (const [key, [minute]] of this.cells) if (minute < flow.from) this.cells.delete(key);
+      this.newPrints = this.newPrints.filter(([t]) => t >= flow.from);
       for (const asked of this.asked.values()) asked.key = "";
     }
+    this.newPrints.push(...flow.prints);
     for (const cell of flow.cells) this.cells.set(`${cell[0]} ${cell[1]}`, cell);
     this.liveSides = flow.sides;
-    if (!this.on.size) return;
+    if (!this.wants) return;
     this.fold();
     this.chart.refreshOverlay();
   }
@@ -158,7 +192,7 @@ export class Flow {
   /** What is to be known for what is on. @returns {Wanted[]} */
   wanted() {
     const view = this.chart.plot._fullLayout?.yaxis2 && this.view();
-    if (!view || Number.isNaN(this.from)) return [];
+    if (!view || Number.isNaN(this.from) || isFormula(this.chart.symbol)) return [];
     const { on, chart } = this;
     const step = this.stepOf(ROW_PX.profile);
     const { start, last, end } = view;
@@ -167,6 +201,15 @@ export class Flow {
     if (on.has("profile") || (on.has("time") && !on.has("session"))) found.push({ mode: "profile", route: "profile", start, end, step });
     if (on.has("session")) found.push({ mode: "session", route: "profile", start: last, end, step, day: true });
     if (on.has("range") && this.range) found.push({ mode: "range", route: "profile", ...this.range, step });
+    if (on.has("prints")) {
+      const more = Object.fromEntries(Object.entries(this.large.wanted).map(([name, value]) => [name, String(value)]));
+      found.push({ mode: "prints", route: "prints", start, end, step: 0, more });
+    }
+    const newest = (this.chart.live.last?.t ?? 0) + widthMs(chart.interval);
+    for (const range of this.ranges) {
+      const stop = Math.min(range.end, newest);
+      if (stop > range.start) found.push({ mode: DRAWN + range.id, route: "profile", start: range.start, end: stop, step });
+    }
     if (chart.interval.endsWith("s") || isBars(chart.interval)) return found;
     if (on.has("footprint") && this.roomy) found.push({ mode: "footprint", route: "footprint", start, end, step: this.stepOf(ROW_PX.footprint) });
     if (on.has("delta")) found.push({ mode: "delta", route: "footprint", start, end, step: 0 });
@@ -179,12 +222,12 @@ export class Flow {
   }
 
   /** @param {Wanted} wanted */
-  async read({ mode, route, start, end, step, day }) {
+  async read({ mode, route, start, end, step, day, more = {} }) {
     const { symbol, interval } = this.chart;
     const asked = this.asked.get(mode) ?? { key: "", at: 0, busy: false, step: 0, told: null };
     this.asked.set(mode, asked);
     const until = Math.min(end, this.from);
-    const key = `${symbol} ${interval} ${start} ${day ? "" : until} ${step} ${this.from}`;
+    const key = `${symbol} ${interval} ${start} ${day ? "" : until} ${step} ${this.from} ${Object.entries(more)}`;
     const now = performance.now();
     if (asked.busy || key === asked.key) return;
     if (now - asked.at < REST_MS) {
@@ -201,6 +244,7 @@ export class Flow {
       query.set("end", iso(until));
     }
     if (step) query.set("step", String(step));
+    for (const [name, value] of Object.entries(more)) query.set(name, value);
     if (route === "footprint") query.set("interval", interval);
     if (mode === "delta") query.set("prices", "false");
     try {
@@ -224,12 +268,28 @@ export class Flow {
       const asked = this.asked.get(mode);
       const told = asked?.told;
       if (!told || told.symbol !== this.chart.symbol || (told.interval && told.interval !== this.chart.interval)) continue;
+      if (mode === "prints") {
+        const least = this.large.wanted.least ?? told.least ?? 0;
+        const live = this.newPrints.filter(([t, , size]) => t >= start && t < end && size >= least);
+        this.prints = [...told.prints, ...live];
+        panel.dataset.largeTrades = String(this.prints.length);
+        continue;
+      }
       // A day is the one that goes on where the view reaches into it.
       const [first, last] = day ? [end > this.from ? this.from : Infinity, Infinity] : [start, end];
       const cells = [...this.cells.values()].filter(([minute]) => minute >= first && minute < last);
       const live = cells.length ? this.liveSides : [0, 0, 0, 0];
       const of = told.sides ?? NOTHING.sides;
       this.sides = { feed: of.feed + live[0], quotes: of.quotes + live[1], ticks: of.ticks + live[2], unknown: of.unknown + live[3] };
+      if (mode.startsWith(DRAWN)) {
+        const made = profileOf(told.prices, cells, asked.step);
+        this.profiles.set(mode, made);
+        const drawn = [...this.profiles].filter(([name]) => name.startsWith(DRAWN));
+        const volumes = drawn.map(([name, { prices }]) => [name.slice(DRAWN.length), prices.reduce((sum, row) => sum + row[1] + row[2] + row[3], 0)]);
+        panel.dataset.drawnProfiles = String(drawn.length);
+        panel.dataset.drawnVolume = JSON.stringify(Object.fromEntries(volumes));
+        continue;
+      }
       if (PROFILES.includes(mode)) {
         const made = profileOf(told.prices, cells, asked.step);
         this.profiles.set(mode, made);
@@ -274,10 +334,10 @@ export class Flow {
 
   /** Draw what is in view, under everything else that is in front. */
   draw() {
-    if (!this.on.size && this.empty) return; // to clear a canvas costs as much as to fill it
-    this.empty = !this.on.size;
+    if (!this.wants && this.empty) return; // to clear a canvas costs as much as to fill it
+    this.empty = !this.wants;
     const context = this.chart.indicators.cleared(this.canvas);
-    if (!context || !this.on.size) return;
+    if (!context || !this.wants) return;
     const { left, right, top, priceBottom } = this.chart.overlay.frame;
     context.save();
     context.beginPath();
@@ -286,8 +346,13 @@ export class Flow {
     const shown = this.profiles.get(this.on.has("session") ? "session" : "profile");
     if (shown && this.on.has("time")) this.drawTime(context, shown, left, right);
     if (shown && (this.on.has("profile") || this.on.has("session"))) this.drawProfile(context, shown, left, right, (right - left) * PROFILE_SHARE);
-    if (this.on.has("range") && this.range) this.drawRange(context, top, priceBottom);
+    if (this.on.has("range") && this.range) this.drawRange(context, this.range, this.profiles.get("range"), top, priceBottom);
+    for (const { id, start, end } of this.ranges) {
+      const stop = Math.min(end, (this.chart.live.last?.t ?? start) + widthMs(this.chart.interval));
+      this.drawRange(context, { start, end: stop }, this.profiles.get(DRAWN + id), top, priceBottom);
+    }
     if (this.on.has("footprint") && this.roomy) this.drawFootprints(context);
+    if (this.on.has("prints")) this.drawPrints(context);
     this.drawSides(context, left, priceBottom);
     context.restore();
     this.ask();
@@ -318,16 +383,18 @@ export class Flow {
     }
   }
 
-  /** The profile of the range, within it, and its value area. @param {CanvasRenderingContext2D} context @param {number} top @param {number} bottom px */
-  drawRange(context, top, bottom) {
+  /**
+   * The profile of a range, within it, and its value area.
+   * @param {CanvasRenderingContext2D} context @param {{start: number, end: number}} range @param {Profile | undefined} profile @param {number} top @param {number} bottom px
+   */
+  drawRange(context, range, profile, top, bottom) {
     const { candles, overlay, interval } = this.chart;
     const { y } = overlay.axes;
-    const [left, right] = [this.range.start, this.range.end].map((t) => overlay.px(numberAt(candles, t, widthMs(interval)) - 0.5));
+    const [left, right] = [range.start, range.end].map((t) => overlay.px(numberAt(candles, t, widthMs(interval)) - 0.5));
     context.fillStyle = tint("accent", 0.07);
     context.fillRect(left, top, right - left, bottom - top);
     context.fillStyle = ink("accent");
     for (const edge of [left, right]) context.fillRect(edge, top, 1, bottom - top);
-    const profile = this.profiles.get("range");
     if (!profile) return;
     this.drawProfile(context, profile, left, right, (right - left) * 0.7);
     context.fillStyle = tint("warn", 0.6);
@@ -390,6 +457,34 @@ export class Flow {
       context.textAlign = "center";
       context.fillStyle = ink(made.delta < 0 ? "down" : "up");
       context.fillText(`Δ ${made.delta < 0 ? "−" : "+"}${amount(Math.abs(made.delta))}`, middle, lowest + 8);
+    }
+    context.textBaseline = "alphabetic";
+  }
+
+  /** Large trades, the area of each as its size is. @param {CanvasRenderingContext2D} context */
+  drawPrints(context) {
+    const { candles, overlay, view } = this.chart;
+    const { y } = overlay.axes;
+    const most = this.prints.reduce((found, [, , size]) => Math.max(found, size), 0);
+    context.font = FONT;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    for (const [t, at, size, by] of this.prints) {
+      const number = candles.base + candles.place(t + 0.0005) - 1;
+      if (number < view.from - 1 || number > view.to + 1) continue;
+      const radius = 3 + BUBBLE_PX * Math.sqrt(size / most);
+      const [across, down] = [overlay.px(number), y._offset + y.c2p(at, true)];
+      const color = by > 0 ? "up" : by < 0 ? "down" : "muted";
+      context.fillStyle = tint(color, 0.3);
+      context.strokeStyle = tint(color, 0.9);
+      context.lineWidth = 1;
+      context.beginPath();
+      context.arc(across, down, radius, 0, 2 * Math.PI);
+      context.fill();
+      context.stroke();
+      if (size < most * LABELLED) continue;
+      context.fillStyle = ink("text");
+      context.fillText(amount(size), across, down);
     }
     context.textBaseline = "alphabetic";
   }

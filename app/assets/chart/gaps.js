@@ -1,5 +1,6 @@
 // Stretches of which trades are missing: hatched bands behind the candles.
 
+import { isFormula } from "../lib/instruments.js";
 import { set, shape } from "../lib/dom.js";
 
 const ASK_EVERY_MS = 5_000;
@@ -23,7 +24,7 @@ export class Gaps {
   /** Ask what is missing of the symbol that is shown. */
   async read() {
     const { symbol } = this.chart;
-    if (!symbol || this.asking === symbol) return;
+    if (!symbol || isFormula(symbol) || this.asking === symbol) return;
     this.asking = symbol;
     try {
       const answer = await fetch(`api/gaps?${new URLSearchParams({ symbol })}`);

@@ -2,8 +2,8 @@
 
 import { amount, price } from "../lib/format.js";
 import { set, shape, write } from "../lib/dom.js";
-import { isBars } from "../lib/selection.js";
-import { decimalsOf } from "../lib/instruments.js";
+import { intervalMs, isBars } from "../lib/selection.js";
+import { decimalsOf, leadOf } from "../lib/instruments.js";
 import { known } from "../lib/known.js";
 import { marketNow } from "../lib/now.js";
 import { hoursAround } from "../lib/sessions.js";
@@ -11,6 +11,10 @@ import { hoursAround } from "../lib/sessions.js";
 const DAY = 86_400_000;
 const ASK_AT_MOST_EVERY_MS = 1_000;
 const SHADED = ["1s", "5s", "15s", "30s", "1m", "3m", "5m", "15m", "30m", "1h"];
+
+const PAUSED = ["1s", "5s", "15s", "30s", "1m"];
+/** So long nothing must have been traded, and so many times as long as between the candles before, of which so many count. */
+const [LEAST_PAUSE_MS, OFTEN, USUAL] = [300_000, 5, 20];
 
 /** The regular hours of symbols, read once for each stretch of time that comes into view. */
 class RegularHours {
@@ -96,7 +100,7 @@ export class TradingHours {
     const first = candles.at(Math.max(candles.base, Math.ceil(view.from)));
     const last = candles.at(Math.min(candles.lastNumber, Math.floor(view.to)));
     if (!(SHADED.includes(interval) || isBars(interval)) || !first || !last) return [];
-    const hours = this.hours.of(symbol, first.t, last.t, () => this.chart.refreshOverlay());
+    const hours = this.hours.of(leadOf(symbol), first.t, last.t, () => this.chart.refreshOverlay());
     if (!hours?.length) return [];
     const { left, right } = overlay.frame;
     const bands = [];
@@ -115,10 +119,37 @@ export class TradingHours {
     return bands;
   }
 
+  /**
+   * Where within regular hours nothing was traded for minutes, though it was often before: a halt, or as good as one.  No feed tells
+   * of halts.
+   * @returns {{number: number, text: string}[]} `number` lies between two candles
+   */
+  pauses() {
+    const { candles, view, interval, symbol } = this.chart;
+    const first = Math.max(candles.base + USUAL, Math.floor(view.from));
+    const last = Math.min(candles.lastNumber, Math.ceil(view.to));
+    if (!PAUSED.includes(interval) || last <= first) return [];
+    const hours = this.hours.of(leadOf(symbol), candles.at(first).t, candles.at(last).t, () => this.chart.refreshOverlay());
+    const step = intervalMs(interval);
+    const found = [];
+    for (let number = first; number <= last; number += 1) {
+      const { t } = candles.at(number);
+      const before = candles.at(number - 1).t;
+      const pause = t - before - step;
+      if (pause < LEAST_PAUSE_MS || !hours?.some(([open, close]) => open <= before && t < close)) continue;
+      if ((before - candles.at(number - USUAL).t) / (USUAL - 1) > pause / OFTEN) continue;
+      found.push({ number: number - 0.5, text: `no trades ${Math.round(pause / 60_000)} min` });
+    }
+    return found;
+  }
+
   /** Write the day's statistics. */
   async show() {
     const row = this.row();
-    if (!row) return this.write(null);
+    if (!row) {
+      this.button.hidden = true;
+      return this.write(null);
+    }
     const aroundTheClock = hoursAround(row.symbol, marketNow())?.length === 0;
     if (this.button.hidden !== aroundTheClock) this.button.hidden = aroundTheClock;
     if (!this.regular || aroundTheClock) return this.write(row);

@@ -1,5 +1,7 @@
 // Candles that were imported: where the ticks begin is marked.
 
+import { isFormula } from "../lib/instruments.js";
+
 export class Imported {
   /** @param {any} chart the page's Chart */
   constructor(chart) {
@@ -16,7 +18,7 @@ export class Imported {
   /** Ask once for each symbol that is shown. */
   async read() {
     const { symbol } = this.chart;
-    if (!symbol || this.asking === symbol) return;
+    if (!symbol || isFormula(symbol) || this.asking === symbol) return;
     this.asking = symbol;
     try {
       const answer = await fetch(`api/imported?${new URLSearchParams({ symbol })}`);

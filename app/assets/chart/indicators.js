@@ -15,7 +15,6 @@ import { ink } from "../lib/look.js";
 /** @typedef {{top: number, height: number, heads: Shown[], low: number, high: number}} Pane px in the panel */
 
 const KEPT = "tickdeck.indicators";
-const TEMPLATES = "tickdeck.indicator-templates";
 export const COLORS = ["#4c8dff", "#e3a93c", "#b68cff", "#26c6da", "#ef5350", "#66bb6a", "#f06292", "#9fb0c8"];
 /** Of the chart's height: a pane, and all of them at the most. */
 const PANE_SHARE = 0.15;
@@ -57,6 +56,10 @@ export class Indicators {
     this.empty = true;
     /** What others want drawn in panes. @type {Shown[]} */
     this.guests = [];
+    /** Those that drawings hang on, as they are asked for. @type {string[]} */
+    this.drawn = [];
+    /** Are those that are chosen a link's, and not kept? */
+    this.borrowed = false;
     /** What is being read of older candles. */
     this.reading = "";
     /** Of what older values were asked for and are not there. */
@@ -68,15 +71,51 @@ export class Indicators {
     this.legend = document.createElement("div");
     this.legend.className = "indicator-legend num";
     chart.panel.append(this.legend);
-    this.menu = new IndicatorMenu(this);
-    chart.panel.append(this.menu.root);
+    this.root = document.createElement("details");
+    this.root.className = "indicator-menu";
+    this.root.id = "indicator-menu";
+    const summary = document.createElement("summary");
+    summary.textContent = "ƒx";
+    summary.title = "Indicators";
+    summary.setAttribute("aria-label", "Indicators: ƒx");
+    this.root.append(summary);
+    /** Its contents, loaded once it is opened. @type {?Promise<import("./indicator-menu.js").IndicatorMenu>} */
+    this.made = null;
+    this.root.addEventListener("toggle", () => this.root.open && void this.menu((menu) => menu.opened()));
+    chart.panel.append(this.root);
     this.writeLegend();
     chart.indicators = this;
   }
 
   /** What the chart's subscription asks for. @returns {string[]} */
   get ids() {
-    return this.chosen.map((each) => each.id);
+    const chosen = this.chosen.map((each) => each.id);
+    return [...chosen, ...this.drawn.filter((each) => !chosen.includes(each))];
+  }
+
+  /** Have the values of these too, which drawings show. @param {string[]} ids */
+  haveDrawn(ids) {
+    const drawn = [...new Set(ids)];
+    if (drawn.join() === this.drawn.join()) return;
+    this.drawn = drawn;
+    this.resubscribe();
+  }
+
+  /** Show those of a link, without keeping them. @param {Chosen[]} chosen */
+  borrow(chosen) {
+    this.borrowed = true;
+    this.chosen = chosen;
+    this.writeLegend();
+  }
+
+  /** @param {(menu: import("./indicator-menu.js").IndicatorMenu) => void} act */
+  async menu(act) {
+    try {
+      this.made ??= import("./indicator-menu.js").then(({ IndicatorMenu }) => new IndicatorMenu(this));
+      act(await this.made);
+    } catch {
+      this.made = null; // The connection tells that the server is away; the next press asks again.
+    }
   }
 
   /** The indicators of a chart's part; of a snapshot all. @param {any} part @param {boolean} whole */
@@ -91,12 +130,14 @@ export class Indicators {
       shown?.merge(each.values);
       if (each.fault && shown) shown.head.fault = each.fault;
     }
+    const average = [...this.shown.values()][this.ids.indexOf(this.drawn.at(-1) ?? "")];
+    if (average) this.chart.panel.dataset.drawnAverage = String(average.values.get(this.chart.live.last?.t)?.[0] ?? "");
     if (!whole) return;
     // The server's spelling is the one that frames have.
     const found = [...this.shown.keys()];
-    if (found.length === this.chosen.length) {
+    if (found.length === this.ids.length) {
       this.chosen.forEach((each, index) => (each.id = found[index]));
-      keep(KEPT, this.chosen);
+      if (!this.borrowed) keep(KEPT, this.chosen);
     }
     this.writeLegend();
     this.chart.redrawRefitted();
@@ -110,7 +151,8 @@ export class Indicators {
 
   /** @param {Chosen[]} chosen */
   choose(chosen) {
-    const asked = chosen.map((each) => each.id).join() !== this.ids.join();
+    const asked = chosen.map((each) => each.id).join() !== this.chosen.map((each) => each.id).join();
+    this.borrowed = false;
     this.chosen = chosen;
     keep(KEPT, chosen);
     this.writeLegend();
@@ -337,7 +379,7 @@ export class Indicators {
       name.title = `Change ${each.id}`;
       name.textContent = each.id;
       name.style.color = this.color(each.id, 0);
-      name.addEventListener("click", () => this.menu.edit(each));
+      name.addEventListener("click", () => void this.menu((menu) => menu.edit(each)));
       const values = document.createElement("span");
       const remove = document.createElement("button");
       remove.type = "button";
@@ -382,166 +424,6 @@ export class Indicators {
   }
 }
 
-/** The menu: what there is, and the parameters and colours of one. */
-class IndicatorMenu {
-  /** @param {Indicators} indicators */
-  constructor(indicators) {
-    this.indicators = indicators;
-    /** @type {Kind[]} */
-    this.kinds = [];
-    this.root = document.createElement("details");
-    this.root.className = "indicator-menu";
-    this.root.id = "indicator-menu";
-    const summary = document.createElement("summary");
-    summary.textContent = "ƒx";
-    summary.title = "Indicators";
-    summary.setAttribute("aria-label", "Indicators: ƒx");
-    this.body = document.createElement("div");
-    this.body.className = "indicator-list";
-    this.root.append(summary, this.body);
-    this.root.addEventListener("toggle", () => this.root.open && !this.editing && void this.list());
-    this.root.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
-    document.addEventListener("pointerdown", (event) => {
-      if (!this.root.contains(/** @type {Node} */ (event.target))) this.close();
-    });
-    this.editing = false;
-  }
-
-  close() {
-    this.root.open = false;
-    this.editing = false;
-  }
-
-  async read() {
-    if (this.kinds.length) return;
-    try {
-      const answer = await fetch("api/indicators");
-      if (answer.ok) this.kinds = await answer.json();
-    } catch {
-      this.indicators.say("The indicators there are cannot be read while the server is away");
-    }
-  }
-
-  /** All there are, to choose from; and the templates. */
-  async list() {
-    await this.read();
-    const buttons = this.kinds.map((kind) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.dataset.kind = kind.name;
-      button.textContent = kind.name.replace("_", " ");
-      button.title = kind.title;
-      button.addEventListener("click", () => this.form(kind, null));
-      return button;
-    });
-    this.body.replaceChildren(...buttons, this.templates());
-  }
-
-  /** Sets of indicators by name: one is put in the place of what is chosen, or kept under a name. */
-  templates() {
-    const row = document.createElement("div");
-    row.className = "indicator-templates";
-    const kept = read(TEMPLATES, {});
-    for (const name of Object.keys(kept)) {
-      const use = document.createElement("button");
-      use.type = "button";
-      use.textContent = name;
-      use.title = kept[name].map((/** @type {Chosen} */ each) => each.id).join(", ");
-      use.addEventListener("click", () => {
-        this.indicators.choose(structuredClone(kept[name]));
-        this.close();
-      });
-      row.append(use);
-    }
-    const name = document.createElement("input");
-    name.placeholder = "Keep these as …";
-    name.setAttribute("aria-label", "Name of a template");
-    name.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || !name.value.trim()) return;
-      keep(TEMPLATES, { ...kept, [name.value.trim()]: this.indicators.chosen });
-      void this.list();
-    });
-    row.append(name);
-    return row;
-  }
-
-  /** @param {Chosen} chosen */
-  async edit(chosen) {
-    await this.read();
-    const kind = this.kinds.find((each) => each.name === chosen.id.split("(")[0]);
-    if (!kind) return;
-    this.editing = true;
-    this.root.open = true;
-    this.form(kind, chosen);
-  }
-
-  /** The parameters and colours of one. @param {Kind} kind @param {?Chosen} before null: a new one */
-  form(kind, before) {
-    const form = document.createElement("form");
-    const title = document.createElement("b");
-    title.textContent = kind.title;
-    form.append(title);
-    const values = before ? parametersOf(before.id, kind) : {};
-    const fields = kind.parameters.map((each) => [each.name, field(each, values[each.name] ?? each.default)]);
-    const lines = before ? (this.indicators.shown.get(before.id)?.head.lines ?? kind.lines) : kind.lines;
-    const next = this.indicators.chosen.length;
-    const colors = lines.map((line, index) => {
-      const input = document.createElement("input");
-      input.type = "color";
-      input.value = before ? this.indicators.color(before.id, index) : COLORS[(next + index) % COLORS.length];
-      return [line.name, input];
-    });
-    for (const [name, input] of [...fields, ...colors]) {
-      const label = document.createElement("label");
-      label.append(/** @type {string} */ (name), /** @type {HTMLElement} */ (input));
-      form.append(label);
-    }
-    const done = document.createElement("button");
-    done.type = "submit";
-    done.textContent = before ? "Change" : "Add";
-    form.append(done);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const given = fields.map(([name, input]) => `${name}=${/** @type {HTMLInputElement} */ (input).value.trim()}`);
-      const made = {
-        id: given.length ? `${kind.name}(${given.join(", ")})` : kind.name,
-        colors: colors.map(([, input]) => /** @type {HTMLInputElement} */ (input).value),
-      };
-      if (before) this.indicators.choose(this.indicators.chosen.map((each) => (each === before ? made : each)));
-      else this.indicators.add(made);
-      this.close();
-    });
-    this.body.replaceChildren(form);
-  }
-}
-
-/** @param {Parameter} parameter @param {any} value */
-function field(parameter, value) {
-  if (parameter.choices.length) {
-    const select = document.createElement("select");
-    for (const choice of parameter.choices) select.append(new Option(choice, choice, false, choice === String(value)));
-    return select;
-  }
-  const input = document.createElement("input");
-  input.required = true;
-  if (parameter.type !== "str") {
-    Object.assign(input, { type: "number", step: parameter.type === "int" ? "1" : "any" });
-    if (parameter.least !== null) input.min = String(parameter.least);
-    if (parameter.most !== null) input.max = String(parameter.most);
-  }
-  input.value = String(value);
-  return input;
-}
-
-/** The parameters in an indicator's spelling, by name. @param {string} id @param {Kind} kind @returns {Record<string, string>} */
-function parametersOf(id, kind) {
-  const inside = /\((.*)\)/.exec(id)?.[1] ?? "";
-  const parts = inside.split(",").map((part) => part.trim()).filter(Boolean);
-  return Object.fromEntries(
-    parts.map((part, index) => (part.includes("=") ? part.split("=") : [kind.parameters[index]?.name, part])),
-  );
-}
-
 /** @param {CanvasRenderingContext2D} context @param {() => void} work */
 function clipped(context, x, y, width, height, work) {
   context.save();
@@ -553,7 +435,7 @@ function clipped(context, x, y, width, height, work) {
 }
 
 /** @param {string} name @param {any} otherwise */
-function read(name, otherwise) {
+export function read(name, otherwise) {
   try {
     return JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise;
   } catch {
@@ -562,7 +444,7 @@ function read(name, otherwise) {
 }
 
 /** @param {string} name @param {any} value */
-function keep(name, value) {
+export function keep(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {

@@ -1,5 +1,7 @@
 // The buttons of order flow.  What they draw is loaded once one is pressed (flow.js): most charts have none of it.
 
+import { isFormula } from "../lib/instruments.js";
+
 /** @typedef {import("./chart.js").Chart} Chart */
 
 const KEPT = "tickdeck.orderflow";
@@ -11,6 +13,7 @@ const LABELS = {
   time: ["TP", "Time at price: minutes in which each price traded"],
   footprint: ["FP", "Footprint candles, once there is room"],
   delta: ["CVD", "Cumulative volume delta"],
+  prints: ["LT", "Large trades as bubbles"],
 };
 const MODES = Object.keys(LABELS);
 
@@ -21,6 +24,8 @@ export class OrderFlow {
     this.resubscribe = resubscribe;
     /** What is on. @type {Set<string>} */
     this.on = new Set(remembered());
+    /** Of which stretches of time drawings show a profile, ms; Infinity: it goes on. @type {{id: string, start: number, end: number}[]} */
+    this.ranges = [];
     /** What draws it, once loaded. @type {?import("./flow.js").Flow} */
     this.drawn = null;
     this.loading = false;
@@ -55,15 +60,23 @@ export class OrderFlow {
       // A browser that keeps nothing.
     }
     this.mark();
-    if (before !== this.on.size > 0) this.resubscribe();
+    if (before !== this.on.size > 0 && !this.ranges.length) this.resubscribe();
     if (this.drawn) this.drawn.toggled(mode);
     else void this.load(mode);
   }
 
   mark() {
-    for (const button of this.buttons.children) {
+    for (const button of this.buttons.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(this.on.has(/** @type {HTMLElement} */ (button).dataset.orderflow)));
     }
+  }
+
+  /** Show these of a link, without keeping them. @param {string[]} modes */
+  borrow(modes) {
+    this.on.clear();
+    for (const mode of modes) if (MODES.includes(mode)) this.on.add(mode);
+    this.mark();
+    if (this.on.size) void this.load();
   }
 
   /** @param {string} [mode] the button that was pressed */
@@ -72,7 +85,8 @@ export class OrderFlow {
     this.loading = true;
     try {
       const { Flow } = await import("./flow.js");
-      this.drawn = new Flow(this.chart, this.on);
+      this.drawn = new Flow(this.chart, this.on, this.buttons);
+      this.drawn.haveRanges(this.ranges);
       this.drawn.toggled(mode);
       if (this.early) this.receive(this.early, true);
     } catch {
@@ -86,11 +100,32 @@ export class OrderFlow {
   receive(part, whole) {
     if (this.drawn) this.drawn.receive(part.flow, whole);
     else if (whole) this.early = part;
-    else if (this.early?.flow && part.flow) this.early.flow.cells.push(...part.flow.cells);
+    else if (this.early?.flow && part.flow) {
+      this.early.flow.cells.push(...part.flow.cells);
+      this.early.flow.prints.push(...part.flow.prints);
+    }
     if (this.drawn) this.early = null;
   }
 
+  /** Is it asked for?  Of a spread there is none. @param {string} symbol */
+  wanted(symbol) {
+    return (this.on.size > 0 || this.ranges.length > 0) && !isFormula(symbol);
+  }
+
+  /** Show a profile of each of these. @param {{id: string, start: number, end: number}[]} ranges */
+  haveRanges(ranges) {
+    const before = this.ranges.length > 0;
+    if (!before && !ranges.length) return;
+    this.ranges = ranges;
+    if (this.drawn) this.drawn.haveRanges(ranges);
+    else if (ranges.length) void this.load();
+    if (before !== ranges.length > 0 && !this.on.size) this.resubscribe();
+    this.chart.refreshOverlay();
+  }
+
   draw() {
+    const none = isFormula(this.chart.symbol);
+    if (this.buttons.hidden !== none) this.buttons.hidden = none;
     this.drawn?.draw();
   }
 }

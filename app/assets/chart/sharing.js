@@ -1,4 +1,4 @@
-// Links to drawings: whose are shown here, those of the link in the page's address or one's own; making links and ending them.
+// Links to drawings: whose are shown here, those of the link in the page's address or one's own.
 
 import { element, write } from "../lib/dom.js";
 
@@ -6,7 +6,7 @@ import { element, write } from "../lib/dom.js";
 /** @typedef {{owner: string, symbol: string, may_change: boolean, drawings: Drawing[]}} Shared */
 
 /** In the page's address. */
-const LINK = "drawings";
+export const LINK = "drawings";
 /** So often what somebody else draws is read anew, while the page is seen. */
 const AGAIN_MS = 5_000;
 
@@ -88,39 +88,5 @@ export class Sharing {
     const { owner, symbol, may_change } = this.place;
     write(this.chip, `${owner}: ${symbol} ✕`);
     this.chip.title = `Drawings of ${owner} on ${symbol}, shared with you ${may_change ? "to look and draw" : "to look"}; click for your own`;
-  }
-
-  /** A link to what one has drawn on the symbol. @param {string} symbol @param {"view" | "edit"} role @returns {Promise<string>} empty: there is none */
-  async share(symbol, role) {
-    const made = await this.change("api/shares", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ symbol, role }),
-    });
-    if (!made) return "";
-    const address = new URL(location.href);
-    address.search = String(new URLSearchParams({ symbol, [LINK]: (await made.json()).shared }));
-    return address.href;
-  }
-
-  /** End all links to what one has drawn on the symbol. @param {string} symbol */
-  async end(symbol) {
-    const found = await this.change("api/shares", {});
-    if (!found) return;
-    const links = (await found.json()).filter((/** @type {{symbol: string}} */ link) => link.symbol === symbol);
-    for (const { id } of links) if (!(await this.change(`api/shares/${id}`, { method: "DELETE" }))) return;
-    this.say(links.length ? `Links to your drawings on ${symbol} are ended: ${links.length}` : `There are no links to your drawings on ${symbol}`);
-  }
-
-  /** Ask for it; null, and a notice, where it is refused. @param {string} path @param {RequestInit} how */
-  async change(path, how) {
-    try {
-      const answer = await fetch(path, how);
-      if (answer.ok) return answer;
-      this.say((await answer.json().catch(() => ({}))).detail ?? answer.statusText);
-    } catch {
-      this.say("The server is away");
-    }
-    return null;
   }
 }

@@ -1,5 +1,7 @@
 // What is known of each symbol: decimals, zone, name.  Read once, and again when a new symbol turns up.
 
+import { looksLikeFormula, readFormula } from "./symbols.js";
+
 /** @typedef {{symbol: string, name: ?string, exchange: ?string, timezone: string, price_decimals: number, sector?: ?string}} Instrument */
 
 /** @type {Map<string, Instrument>} */
@@ -56,13 +58,19 @@ function readAgain() {
 
 /** Every symbol that is known. */
 export const knownSymbols = () => [...known.keys()];
+/** Is it a ratio or spread of symbols, and not one of them? @param {?string} symbol */
+export const isFormula = (symbol) => symbol !== null && !known.has(symbol) && looksLikeFormula(symbol);
+/** The symbols of which a chart is: one, or those of a ratio or spread. @param {string} symbol */
+export const legsOf = (symbol) => (isFormula(symbol) ? readFormula(symbol, known.keys()).legs : [symbol]);
+/** The first of them, whose hours and zone count. @param {string} symbol */
+export const leadOf = (symbol) => legsOf(symbol)[0] ?? symbol;
 /** Digits after the point. @param {string} symbol */
 export const decimalsOf = (symbol) => known.get(symbol)?.price_decimals ?? 2;
 /** The exchange's zone. @param {string} symbol */
-export const zoneOf = (symbol) => known.get(symbol)?.timezone ?? "UTC";
+export const zoneOf = (symbol) => known.get(leadOf(symbol))?.timezone ?? "UTC";
 /** What it stands for; empty: not known. @param {string} symbol */
 export const nameOf = (symbol) => known.get(symbol)?.name ?? "";
 /** What an overview puts it beside; empty: not known. @param {string} symbol */
 export const sectorOf = (symbol) => known.get(symbol)?.sector ?? "";
 /** The listing exchange as a MIC; null: none is known. @param {string} symbol @returns {?string} */
-export const exchangeOf = (symbol) => known.get(symbol)?.exchange ?? null;
+export const exchangeOf = (symbol) => known.get(leadOf(symbol))?.exchange ?? null;

@@ -1,6 +1,6 @@
 // When exchanges trade: their regular hours around an instant, read once for each exchange and four weeks.
 
-import { exchangeOf, zoneOf } from "./instruments.js";
+import { exchangeOf, leadOf, zoneOf } from "./instruments.js";
 
 const WEEK_MS = 7 * 86_400_000;
 const AGAIN_AFTER_MS = 30_000;
@@ -37,7 +37,7 @@ export function hoursAround(symbol, ms, then = () => {}) {
 async function read(symbol, week) {
   const [start, end] = [week - 2, week + 2].map((each) => new Date(Math.max(0, each * WEEK_MS)).toISOString());
   try {
-    const answer = await fetch(`api/sessions?${new URLSearchParams({ symbol, start, end })}`);
+    const answer = await fetch(`api/sessions?${new URLSearchParams({ symbol: leadOf(symbol), start, end })}`);
     return answer.ok ? (await answer.json()).flatMap((/** @type {any} */ session) => session.hours) : null;
   } catch {
     return null; // the connection says that the server is away

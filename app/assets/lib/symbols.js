@@ -33,3 +33,41 @@ export function writeSymbol(at, symbol) {
   venue.textContent = venueOf(symbol);
   at.replaceChildren(pairOf(symbol), ...(venue.textContent ? [" ", venue] : []));
 }
+
+const SIGN = /[-+*/()\s]/;
+const MOST_LENGTH = 64;
+
+/**
+ * A ratio or spread as it is typed, such as `spy / 2*ibm`: with its symbols as they are known, and which these are, in order.  A
+ * symbol may hold signs itself, as `BTC/USDT` does: the longest known one counts; between quotes what they hold.
+ * @param {string} typed @param {Iterable<string>} symbols @returns {{text: string, legs: string[]}}
+ */
+export function readFormula(typed, symbols) {
+  const known = new Map([...symbols].map((one) => [one.toLowerCase(), one]));
+  let text = "";
+  /** @type {Set<string>} */
+  const legs = new Set();
+  for (let at = 0; at < typed.length; ) {
+    const quoted = /^"([^"]*)"/.exec(typed.slice(at));
+    let end = Math.min(typed.length, at + MOST_LENGTH);
+    while (end > at && !((end === typed.length || SIGN.test(typed[end])) && known.has(typed.slice(at, end).toLowerCase()))) end -= 1;
+    const found = quoted ? quoted[1] : known.get(typed.slice(at, end).toLowerCase());
+    if (found !== undefined) {
+      legs.add(found);
+      text += quoted ? quoted[0] : found;
+      at = quoted ? at + quoted[0].length : end;
+    } else if (SIGN.test(typed[at])) {
+      if (typed[at].trim()) text += typed[at];
+      at += 1;
+    } else {
+      const [word] = /** @type {RegExpExecArray} */ (/^[^-+*/()\s]+/.exec(typed.slice(at)));
+      if (!/^[\d.]+$/.test(word)) legs.add(word.toUpperCase());
+      text += word.toUpperCase();
+      at += word.length;
+    }
+  }
+  return { text, legs: [...legs] };
+}
+
+/** May a text that is no symbol be meant as a ratio or spread? @param {string} text */
+export const looksLikeFormula = (text) => /[-+*/()]/.test(text);

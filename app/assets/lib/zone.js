@@ -105,3 +105,10 @@ export function dayOfYear(wall) {
   const text = day(wall);
   return dates === "iso" ? text.slice(5) : text.slice(0, -5);
 }
+
+/** The instant at which a wall clock reads so; the earlier one where it does twice. @param {number} wall @param {string} zone */
+export function instantOf(wall, zone) {
+  const guess = wall - (wallClock(wall, zone) - wall);
+  const earlier = wall - (wallClock(guess - 3 * 3_600_000, zone) - (guess - 3 * 3_600_000));
+  return wallClock(earlier, zone) === wall ? earlier : guess;
+}

@@ -111,16 +111,16 @@ export class Status {
     writeTo("status-symbols", String(count));
   }
 
-  /** The chosen symbol's price beside its name and in the title. @param {?string} symbol @param {any} row */
-  headline(symbol, row) {
+  /** The chosen symbol's price beside its name and in the title. @param {?string} symbol @param {any} row @param {number} [digits] of a spread */
+  headline(symbol, row, digits) {
     this.symbol = symbol;
     this.lastTick = row?.time ?? null;
-    const decimals = decimalsFor(row?.last, symbol ? decimalsOf(symbol) : 2);
+    const decimals = decimalsFor(row?.last, digits ?? (symbol ? decimalsOf(symbol) : 2));
     const last = row ? price(row.last, decimals) : "";
     writeTo("headline-last", last);
-    const changed = row ? change(row.change, decimals) : "";
+    const changed = row && digits === undefined ? change(row.change, decimals) : "";
     writeTo("headline-points", changed);
-    writeTo("headline-percent", row ? percent(row.change_pct) : "");
+    writeTo("headline-percent", row && digits === undefined ? percent(row.change_pct) : "");
     element("headline-change").dataset.went = direction(changed);
     this.title = symbol ? `${symbol} ${last} · Tickdeck`.replace("  ", " ") : "Tickdeck";
     this.entitle();

@@ -13,16 +13,19 @@ from tickdeck.app.config import LiveSettings
 from tickdeck.app.live import hub as hub_module
 from tickdeck.app.market.flow import Flow
 from tickdeck.app.market.following import Following
+from tickdeck.db.candles.charted import read_charted
 from tickdeck.db.candles.read import candle_pages, read_candles
 from tickdeck.db.market.bar_types import parse_chart_interval
 from tickdeck.db.market.corrections import Correction
 from tickdeck.db.market.flowfold import FlowFold
 from tickdeck.db.market.messages import Snapshot
+from tickdeck.db.market.spreads import parse_formula
 from tickdeck.db.market.types import HOUR_US, to_us
 from tickdeck.db.orderflow import read_cells
-from tickdeck.db.session import Pool, close_pool, open_pool
+from tickdeck.db.session import Pool, close_pool, open_pool, reading
 from tickdeck.db.ticks.corrections import restate_ticks
 
+SPREAD_INTERVALS = ("1s", "15s", "1m", "5m", "1h", "1d")
 BARS = ("2t", "5v", "0.2r", "0.1renko")
 
 
@@ -129,3 +132,45 @@ def test_order_flow_that_is_read_anew_tells_only_what_is_otherwise() -> None:
     assert [each.price for each in flow.since(4)] == [2, 1, 0]
     assert not flow.load(folded(1), HOUR_US, None, 7)  # a cell is gone
     assert flow.load(FlowFold(), 2 * HOUR_US, None, 8)  # whoever is told of the hour forgets what was before
+
+
+async def test_a_spread_that_is_live_equals_what_is_read(
+    tickdeck_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its symbols' ticks come in any order, some long after those of the others."""
+    monkeypatch.setattr(hub_module, "REFRESH_S", 3600.0)
+    for symbol, first in (("SPY", 10.0), ("A/B", 4.0)):
+        insert(tickdeck_db, *((after(n * 7), symbol, first + n % 7 / 10) for n in range(-300, 40)))
+    formula = parse_formula("SPY-2*A/B", {"SPY", "A/B"})
+    assert formula.legs == ("SPY", "A/B")
+    async with hub_on(tickdeck_db, LiveSettings(chart_grace_s=300)) as (hub, pool):
+        for text in SPREAD_INTERVALS:
+            await hub.poll({"chart": {"symbol": formula.text, "interval": text, "indicators": ["sma(3)"]}}, 0)
+        charts = [hub.state.charts[formula.text, parse_chart_interval(text)] for text in SPREAD_INTERVALS]
+
+        async def equal(close: float) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await _all_equal(close):  # noqa: ASYNC110 - tells nobody
+                    await asyncio.sleep(0.01)
+
+        async def _all_equal(close: float) -> bool:
+            async with reading(pool) as connection:
+                read = [await read_charted(connection, formula, chart.interval) for chart in charts]
+            closes = {chart.candles()[-1].close for chart in charts}
+            return closes == {close} and [chart.candles() for chart in charts] == read
+
+        await equal(10.0 + 39 % 7 / 10 - 2 * (4.0 + 39 % 7 / 10))
+        for second, symbol, price in (
+            (281, "SPY", 11.0),
+            (301, "A/B", 4.5),
+            (300, "SPY", 12.0),
+            (400, "SPY", 13.0),
+        ):
+            await asyncio.to_thread(insert, tickdeck_db, (after(second), symbol, price))
+        await equal(4.0)
+        await asyncio.to_thread(
+            insert, tickdeck_db, (after(310), "A/B", 5.0)
+        )  # long before the other's newest
+        await equal(3.0)
+        await asyncio.to_thread(insert, tickdeck_db, (after(150.5), "SPY", 20.0))  # late in its own line, too
+        await equal(3.0)

@@ -159,6 +159,34 @@ async def test_bars_that_are_not_of_time_are_the_same_after_a_seek_and_while_it_
     await player.close()
 
 
+async def test_spreads_are_the_same_after_a_seek_and_while_it_plays(conditioned: StoredMarket) -> None:
+    seconds = Seconds()
+    player = await conditioned.player(seconds)
+    await player.open()
+    names = sorted(ZONES)
+    text = f"{names[0]}/{names[1]}-0.5*{names[2]}"
+    intervals: tuple[Interval, ...] = ("1s", "1m", "5m", "4h", "1d")
+    charts = [player.state.open_chart(text, interval) for interval in intervals]
+    for chart in charts:
+        await player.read_chart(chart)
+    ticks = sorted(tick.time_us for each in conditioned.ticks.values() for tick in each)
+    shown = 0
+    for place in (Position.at(time_us) for time_us in ticks[:: len(ticks) // 12]):
+        if place < player.position:
+            continue
+        await player.market.advance(place)
+        played = [[each for each in chart.candles() if each.last_us > START_US] for chart in charts]
+        for chart in charts:
+            await player.read_chart(chart)
+        read = [[each for each in chart.candles() if each.last_us > START_US] for chart in charts]
+        for one, other in zip(played, read, strict=True):
+            assert one == other[-len(one) :] if one else not other
+        shown += sum(map(len, read))
+        assert all(each.last_us <= place.time_us for candles in read for each in candles)
+    assert shown > 100
+    await player.close()
+
+
 async def test_indicators_are_those_of_what_has_happened(stored: StoredMarket) -> None:
     """After a seek and while it plays, also the first that is shown; nothing later is in them."""
     seconds = Seconds()

@@ -6,10 +6,11 @@ import re
 from socket import gethostname
 
 import pytest
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from tickdeck.app.config import DashboardSettings
+from tickdeck.app.config import DashboardSettings, LiveSettings
 from tickdeck.app.web.guard import Guard, content_security_policy, cookie_of, host_name, is_own, with_cookies
 
 
@@ -27,10 +28,16 @@ NAMED = DashboardSettings(host="0.0.0.0", allowed_hosts=("desk.example",))  # no
 
 
 async def ask(
-    name: str, kind: str = "http", path: str = "/", settings: DashboardSettings = LOOPBACK
+    name: str,
+    kind: str = "http",
+    path: str = "/",
+    settings: DashboardSettings = LOOPBACK,
+    query: bytes = b"",
+    embedders: tuple[str, ...] = (),
 ) -> list[Message]:
     sent: list[Message] = []
-    guard = Guard(page, knows=settings.knows, policy=content_security_policy(["'sha256-x'"]))
+    policy = content_security_policy(["'sha256-x'"])
+    guard = Guard(page, knows=settings.knows, policy=policy, embedders=embedders)
 
     async def receive() -> Message:
         return {"type": f"{kind}.connect"}
@@ -38,9 +45,38 @@ async def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "path": path, "method": "GET", "headers": [(b"host", name.encode())]}
-    await guard(scope, receive, send)
+    headers = [(b"host", name.encode())]
+    await guard(
+        {"type": kind, "path": path, "method": "GET", "headers": headers, "query_string": query},
+        receive,
+        send,
+    )
     return sent
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "embedders", "may"),
+    [
+        ("/", b"symbol=A&embed=1", ("https://wiki.example",), "'self' https://wiki.example"),
+        ("/", b"embed=1", (), "'none'"),
+        ("/", b"embed=10", ("*",), "'none'"),
+        ("/api/candles", b"embed=1", ("*",), "'none'"),
+        ("/login", b"embed=1", ("*",), "'none'"),
+    ],
+)
+async def test_others_may_frame_the_embedded_chart_only_and_only_those_that_are_named(
+    path: str, query: bytes, embedders: tuple[str, ...], may: str
+) -> None:
+    sent = await ask("localhost", path=path, query=query, embedders=embedders)
+    assert f"frame-ancestors {may}" in Headers(raw=sent[0]["headers"])["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://a.example;script-src *", "a.example", "https://a.example/path", ""]
+)
+def test_who_may_embed_is_named_by_origins(origin: str) -> None:
+    with pytest.raises(ValidationError, match="is no origin"):
+        LiveSettings(embed_origins=(origin,))
 
 
 @pytest.mark.parametrize("host", ["localhost:8050", "127.0.0.1:1", "[::1]:8050", "LOCALHOST"])

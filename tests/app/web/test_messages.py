@@ -55,7 +55,8 @@ VALUES: Final = st.one_of(
     ).map(lambda value: orjson.dumps(value).decode()),
 )  # fmt: skip
 CONTROLS: Final = (
-    "play", "pause", "seek", "step", "speed", "loop", "open", "close", "take", "give",
+    "play", "pause", "seek", "step", "speed", "loop", "open", "close", "nights", "order", "cancel", "costs", "take",
+    "give",
 )  # fmt: skip
 FIELDS: Final = (
     "%s", '{"ping":%s}', '{"subscribe":%s}', '{"replay":%s}', '{"jump":%s}', '{"ping":1,"a":%s}',
@@ -72,6 +73,11 @@ FIELDS: Final = (
     '{"replay":{"do":"step","unit":"candle","symbol":"NYSE","interval":%s}}',
     '{"replay":{"do":"step","unit":"candle","symbol":"NYSE","interval":"1m","steps":%s}}',
     '{"replay":{"do":"loop","from":0,"to":%s}}',
+    *('{"replay":{"do":"order","symbol":"NYSE","side":"buy","kind":"limit","size":1,"price":1,"' + name + '":%s}}'
+      for name in ("symbol", "side", "kind", "size", "price")),
+    '{"replay":{"do":"cancel","order":%s}}', '{"replay":{"do":"costs","fee":%s}}', '{"replay":{"do":"nights","skip":%s}}',
+    '{"subscribe":{"chart":{"symbol":"NYSE","interval":"1m","compare":%s}}}',
+    '{"subscribe":{"chart":{"symbol":"NYSE","interval":"1m","compare":[%s]}}}',
 )  # fmt: skip
 """Every field that a viewer may send, and some that it may not."""
 

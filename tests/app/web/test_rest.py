@@ -160,6 +160,11 @@ def test_order_flow_is_what_a_notebook_has(
     cut = client.get("/api/profile", asked | {"until": "2024-03-01T02:00:00Z"}).json()
     counted = [tick for tick in TICKS if utc("2024-03-01T01:00Z") <= tick.time_us <= utc("2024-03-01T02:00Z")]
     assert sum(row[4] for row in cut["prices"]) == len(counted)
+    prints = client.get(
+        "/api/prints", {"symbol": "A", "start": start, "end": end, "limit": 5, "least": 0}
+    ).json()
+    assert [row[0] for row in prints["prints"]] == sorted(row[0] for row in prints["prints"])
+    assert len(prints["prints"]) == 5
     made = client.get("/api/footprint", asked | {"interval": "1h"}).json()
     candles = frames.footprint("A", "1h", start, end, step=2)
     assert sum(len(each["prices"]) for each in made["candles"]) == len(candles)

@@ -85,6 +85,7 @@ TABLE: Final[dict[str, dict[str, int]]] = {
     "/api/indicators": _DATA,
     "/api/profile?symbol=A&start=2026-01-05&end=2026-01-06": _DATA,
     "/api/footprint?symbol=A&interval=1m&start=2026-01-05&end=2026-01-06": _DATA,
+    "/api/prints?symbol=A&start=2026-01-05&end=2026-01-06": _DATA,
     "/api/gaps": _DATA,
     "/api/feeds": _DATA,
     "/api/imported?symbol=A": _DATA,
@@ -416,7 +417,10 @@ MESSAGES: Final[dict[str, set[str]]] = {
     "replay join": ALL_WHO_LOOK,
     **{
         each: {"analyst"}
-        for each in ("play", "pause", "seek", "step", "speed", "loop", "open", "close", "corrections", "give", "take")
+        for each in (
+            "play", "pause", "seek", "step", "speed", "loop", "open", "close", "corrections", "nights", "order", "cancel",
+            "costs", "give", "take",
+        )
     },
     "leave": ALL_WHO_LOOK,
     "live": ALL_WHO_LOOK,
