@@ -27,7 +27,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import PoolOrConnection, reading
+from tickdeck.db.session import Connection, PoolOrConnection, reading
 from tickdeck.db.statements import statement
 from tickdeck.db.ticks.read import newest_since
 
@@ -139,6 +139,31 @@ async def known_moments(
             statement("known_moments"), list(symbols), from_us(after_us), from_us(min(end_us, LATEST_US))
         )
     return [row[0] for row in rows]
+
+
+async def first_tick(
+    connection: Connection,
+    symbol: str,
+    after: tuple[int, int],
+    up_to: tuple[int, int],
+    least: float | None,
+    most: float | None,
+) -> tuple[int, int, float] | None:
+    """(time_us, seq, price) of the first tick after a place, up to another, that updates the last price.
+
+    To a price from `least` to `most` (None: any).
+    """
+    row = await connection.fetchrow(
+        statement("replay_first_tick"),
+        symbol,
+        from_us(after[0]),
+        after[1],
+        from_us(min(up_to[0], LATEST_US)),
+        up_to[1],
+        least,
+        most,
+    )
+    return None if row is None else (row[0], row[1], row[2])
 
 
 async def stored_range(

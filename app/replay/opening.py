@@ -37,6 +37,10 @@ class ReplayRequest:
     """Where only the day is said: begin at the session's open, not where the day's trading starts."""
     as_known: bool = False
     """Ticks as they were known at the clock; else the corrected ones."""
+    last_day: date | None = None
+    """The day with which it ends, where no end is said."""
+    skip_nights: bool = False
+    """Whether hours without ticks in which the exchange is closed are skipped."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> ReplayRequest:
@@ -57,6 +61,8 @@ class ReplayRequest:
             day,
             _from_open(fields.get("start", "open")),
             parse_switch(fields, "as_known"),
+            None if fields.get("last_day") is None else parse_day(fields["last_day"]),
+            parse_switch(fields, "skip_nights"),
         )
 
 
@@ -69,6 +75,7 @@ class Replay:
     sessions: list[TradingSession]
     range_given: bool
     """Whether the range was requested, and is not just the trading day's."""
+    skip_nights: bool = False
 
 
 async def open_replay(
@@ -97,7 +104,13 @@ async def open_replay(
     except BaseException:
         await player.close()
         raise
-    return Replay(player, calendar, sessions, request.start_us is not None or request.end_us is not None)
+    return Replay(
+        player,
+        calendar,
+        sessions,
+        request.start_us is not None or request.end_us is not None or request.last_day is not None,
+        request.skip_nights,
+    )
 
 
 def _from_open(start: object) -> bool:
@@ -125,6 +138,8 @@ def _range_of(calendar: TradingCalendar, request: ReplayRequest) -> tuple[int, i
     if start_us is None:
         start_us = first_us if at_us is None else min(first_us, at_us)
     if end_us is None:
+        if request.last_day is not None and request.last_day > day:
+            _, last_us = calendar.trading_day(request.last_day)
         end_us = max(last_us, start_us + 1, at_us or 0)
     return start_us, end_us, start_us if at_us is None else at_us
 

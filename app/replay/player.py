@@ -28,6 +28,8 @@ APPLY_S: Final = 0.025
 """While ticks are dense they are applied this often: a tick is never later than this against the clock."""
 CLOCK_S: Final = 0.2
 """How often the clock's reading goes out where no tick is due."""
+LEAD_S: Final = 1.0
+"""Where what is skipped ends so long before the next tick, at the replay's speed."""
 MOST_BEHIND_S: Final = 0.25
 """A player that is later than this against its clock lets the clock wait."""
 
@@ -63,6 +65,8 @@ class Player:
         self.loop: tuple[int, int] | None = None
         self.failure: str | None = None
         self.on_change = on_change
+        self.skips: Callable[[int, int], bool] = lambda _from_us, _to_us: False
+        """Whether a stretch of time without ticks is skipped while it plays."""
         self._reader = ReplayReader(pool, list(self.instruments), start_us, end_us, as_known=as_known)
         self._block_ticks = block_ticks
         self.market = ReplayMarket(
@@ -196,6 +200,12 @@ class Player:
         self._stop()
         await self._seek_within(self.position.time_us + step_us)
 
+    async def first_tick(
+        self, symbol: str, after: Position, up_to: Position, least: float | None, most: float | None
+    ) -> tuple[Position, float] | None:
+        """As `ReplayReader.first_tick`."""
+        return await self._reader.first_tick(symbol, after, up_to, least, most)
+
     # -- topics (as `app.push.topics` asks for them) --------------------------------------------------------
 
     async def read_chart(self, chart: Chart) -> None:
@@ -235,6 +245,14 @@ class Player:
         if math.isinf(self.clock.speed):
             return 0.0
         following = self.market.next_place()
+        lead_us = round(LEAD_S * 1_000_000 * min(self.clock.speed, 60))
+        if (
+            following is not None
+            and following.time_us - lead_us > self.position.time_us
+            and following.time_us - lead_us < stop_us
+            and self.skips(self.position.time_us, following.time_us)
+        ):
+            self.clock.hold(following.time_us - lead_us)
         due_s = 0.0 if following is None else self.clock.seconds_until(following.time_us)
         return max(APPLY_S if applied else 0.001, min(due_s, self.clock.seconds_until(stop_us), CLOCK_S))
 

@@ -17,18 +17,22 @@ from tickdeck.app.replay.alerts import ReplayAlerts, RulesOf
 from tickdeck.app.replay.announcements import Announcements
 from tickdeck.app.replay.clock import ReplayError, replay_speed
 from tickdeck.app.replay.opening import Replay, parse_field, parse_instant, parse_steps, parse_switch
+from tickdeck.app.replay.paper import PaperDesk
 from tickdeck.app.supervision import Supervisor
 from tickdeck.app.users.identity import OWNER, Identity
 from tickdeck.db.alerts import AlertRule
 from tickdeck.db.errors import UnknownSymbolError, excerpt
 from tickdeck.db.market.bar_types import parse_chart_interval
 from tickdeck.db.market.moments import iso
-from tickdeck.db.market.types import MINUTE_US
+from tickdeck.db.market.spreads import looks_like_formula, parse_formula
+from tickdeck.db.market.types import HOUR_US, MINUTE_US
 
 SWEEP_S: Final = 5.0
+NIGHT_US: Final = HOUR_US
 STEP_UNITS: Final = ("tick", "candle", "minute")
 CONTROLS: Final = (
-    "play", "pause", "seek", "step", "speed", "loop", "open", "close", "corrections", "take", "give", "leave", "live",
+    "play", "pause", "seek", "step", "speed", "loop", "open", "close", "corrections", "nights", "order", "cancel",
+    "costs", "take", "give", "leave", "live",
 )  # fmt: skip
 """What `{"do": …}` may say; docs/replay.md describes each."""
 
@@ -75,6 +79,13 @@ class Room:
             now_us=lambda: player.position.time_us,
             status={"state": "replay", "feeds": [], "database": database},
         )
+        self._desk = PaperDesk(player, self.changed)
+        self._sessions = replay.sessions
+        self.skip_nights = False
+        """Whether hours without ticks in which the exchange is closed are skipped while it plays."""
+        player.skips = self._skips
+        if replay.skip_nights:
+            self.skip_nights = True
         self._announcements = Announcements(
             replay, about_room=self._about_room, about_viewer=self._about_viewer
         )
@@ -90,6 +101,7 @@ class Room:
     def start(self) -> None:
         """Let the player run."""
         self._tasks.start(f"replay {self.name}", self.player.run)
+        self._tasks.start(f"orders of replay {self.name}", self._desk.run)
         if self._alerts is not None:
             self._tasks.start(f"alerts of replay {self.name}", self._alerts.run)
         self._tasks.every(SWEEP_S, f"sweep of replay {self.name}", self._sweep)
@@ -103,6 +115,7 @@ class Room:
 
     def changed(self) -> None:
         """Let out what the player did."""
+        self._desk.moved()
         self._audience.changed()
         self._announcements.changed()
 
@@ -181,6 +194,8 @@ class Room:
             "room": self.name,
             "holder": None if self.holder is None else self.names.get(self.holder),
             "viewers": list(self.names.values()),
+            "skip_nights": self.skip_nights,
+            "account": self._desk.told(),
         }
 
     def _about_viewer(self, viewer: Viewer) -> dict[str, Any]:
@@ -207,6 +222,11 @@ class Room:
             self.player.set_speed(replay_speed(request.get("speed")))
         elif control == "corrections":
             await self.player.set_corrections(as_known=parse_switch(request, "as_known"))
+        elif control == "nights":
+            self.skip_nights = parse_switch(request, "skip")
+            self._announcements.changed()
+        elif control in ("order", "cancel", "costs"):
+            self._desk.control(control, request)
         else:
             await self._move(control, request)
 
@@ -260,12 +280,20 @@ class Room:
         elif unit == "candle":
             symbol = parse_field(request, "symbol", str)
             if symbol not in self.player.instruments:
-                raise UnknownSymbolError(symbol)
+                if not looks_like_formula(symbol):
+                    raise UnknownSymbolError(symbol)
+                symbol = parse_formula(symbol, self.player.instruments).legs[0]
             await self.player.step_candle(
                 parse_chart_interval(parse_field(request, "interval", str)), symbol, steps
             )
         else:
             raise ReplayError(f"a step is a {', a '.join(STEP_UNITS)}, not {excerpt(unit)}")
+
+    def _skips(self, from_us: int, to_us: int) -> bool:
+        """Whether it is night between two ticks: an hour or more in which no regular session is."""
+        if not self.skip_nights or to_us - from_us < NIGHT_US:
+            return False
+        return not any(each.open_us < to_us and each.close_us > from_us for each in self._sessions)
 
     def _session_edge(self, which: str) -> int:
         """The open (close) of the trading session of the clock's day, or the nearest other one in the range."""

@@ -25,11 +25,10 @@ export class Dialog {
     this.days = [];
     this.month = "";
     this.day = "";
-    this.chosen = { start: "open", pace: "60", corrections: "corrected" };
+    this.chosen = { start: "open", pace: "60", corrections: "corrected", length: "1", nights: "skip" };
     this.question = 0;
     /** What had the focus before it was opened. @type {?Element} */
     this.before = null;
-    element("replay-open").addEventListener("click", () => this.show());
     element("replay-cancel").addEventListener("click", () => this.hide());
     element("replay-go").addEventListener("click", () => this.go());
     element("replay-earlier").addEventListener("click", () => this.turn(-1));
@@ -53,7 +52,7 @@ export class Dialog {
       const day = closest(event, "[data-day]")?.dataset.day;
       if (day) this.choose(day);
     });
-    for (const name of ["start", "pace", "corrections"]) {
+    for (const name of ["start", "pace", "corrections", "length", "nights"]) {
       element(`replay-${name}`).addEventListener("click", (event) => {
         const value = closest(event, "[data-value]")?.dataset.value;
         if (value) this.mark(name, value);
@@ -184,9 +183,11 @@ export class Dialog {
 
   go() {
     if (!this.day) return;
-    const { start, pace, corrections } = this.chosen;
+    const { start, pace, corrections, length, nights } = this.chosen;
+    const first = this.days.findIndex(({ day }) => day === this.day);
+    const last = this.days[Math.min(this.days.length, first + Number(length)) - 1].day;
     const speed = pace === "max" ? pace : Number(pace);
-    const asked = { symbols: this.wanted.filter(Boolean), day: this.day, speed, play: true, as_known: corrections === "known" };
+    const asked = { symbols: this.wanted.filter(Boolean), day: this.day, speed, play: true, as_known: corrections === "known", last_day: last, skip_nights: nights === "skip" };
     this.open({ ...asked, start });
   }
 

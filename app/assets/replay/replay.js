@@ -1,10 +1,8 @@
 // A replay on the page: its controls and keys, its clock, and the address that holds it:
 // `?replay=2013-10-07T13:30Z&speed=60&symbol=SPY`.
 
-import { Dialog } from "./dialog.js";
-import { Timeline } from "./timeline.js";
 import { closest, element, writeTo } from "../lib/dom.js";
-import { addInstruments, knownSymbols } from "../lib/instruments.js";
+import { addInstruments, knownSymbols, legsOf } from "../lib/instruments.js";
 import { knownIs } from "../lib/known.js";
 import { choose, view } from "../lib/selection.js";
 import { clock as clockText, day as dayText, wallClock } from "../lib/zone.js";
@@ -12,7 +10,8 @@ import { clock as clockText, day as dayText, wallClock } from "../lib/zone.js";
 /**
  * @typedef {import("./timeline.js").TimelineState & {
  *   room: string, state: "playing" | "paused" | "ended" | "failed", speed: number | "max", failure: ?string,
- *   instruments: any[], holder: ?string, viewers: string[], you: string, ranged: boolean, as_known: boolean}} ReplayState
+ *   instruments: any[], holder: ?string, viewers: string[], you: string, ranged: boolean, as_known: boolean,
+ *   skip_nights: boolean, account: ?import("./practice.js").Account}} ReplayState
  *   a replay as the server describes it, docs/replay.md
  */
 
@@ -45,8 +44,10 @@ export class Replay {
    * @param {() => string[]} use.symbols of the watchlist
    * @param {(ms: ?number) => void} use.onClock the replay's clock; null: live
    * @param {(why: string) => void} use.say a notice
+   * @param {(symbol: string) => ?number} use.lastOf the last price of a symbol
+   * @param {(then: (ms: number) => void) => void} use.pick have the user click at a time on the chart
    */
-  constructor({ send, symbols, onClock, say }) {
+  constructor({ send, symbols, onClock, say, lastOf, pick }) {
     this.send = send;
     this.onClock = onClock;
     this.say = say;
@@ -59,10 +60,28 @@ export class Replay {
     this.addressWrittenAt = 0;
     /** Start of the loop that is being set, ms. @type {?number} */
     this.loopFrom = null;
-    this.timeline = new Timeline(element("replay-timeline"), (ms) => this.do("seek", { to: ms }));
+    /** Where alerts have fired, ms. @type {Set<number>} */
+    this.marks = new Set();
+    /** What only a replay needs, loaded with the first one. @type {?import("./timeline.js").Timeline} */
+    this.timeline = null;
+    /** @type {?import("./practice.js").Practice} */
+    this.practice = null;
+    this.use = { lastOf, pick };
+    this.preparing = false;
+    /** @type {?import("./dialog.js").Dialog} */
+    this.dialog = null;
     // Those that are replayed already, else what the chart shows.
-    const offered = () => (this.current ? symbols().slice(0, 50) : [view().symbol ?? ""]);
-    this.dialog = new Dialog({ offered, known: () => [...symbols(), ...knownSymbols()] }, () => this.current?.clock ?? null, (request) => this.ask("open", { open: request }));
+    const offered = () => (this.current ? symbols().slice(0, 50) : legsOf(view().symbol ?? ""));
+    const known = () => [...symbols(), ...knownSymbols()];
+    this.makeDialog = async () => {
+      const { Dialog } = await import("./dialog.js");
+      this.dialog ??= new Dialog({ offered, known }, () => this.current?.clock ?? null, (request) => this.ask("open", { open: request }));
+    };
+    element("replay-open").addEventListener("click", () => void this.choose());
+    element("replay-pick").addEventListener("click", () => {
+      this.dialog?.hide();
+      pick((ms) => this.jump(ms));
+    });
     for (const [name, path] of Object.entries(ICONS)) drawIcon(button(name), path);
     document.addEventListener("click", (event) => {
       const name = closest(event, "[data-replay]")?.dataset.replay;
@@ -72,6 +91,32 @@ export class Replay {
     });
     document.addEventListener("keydown", (event) => this.key(event), true);
     addEventListener("popstate", () => this.follow());
+  }
+
+  /** Open the dialog. */
+  async choose() {
+    try {
+      await this.makeDialog();
+      this.dialog.show();
+    } catch {
+      // The connection tells that the server is away; the next press asks again.
+    }
+  }
+
+  /** Have what a replay needs. */
+  async prepare() {
+    if (this.preparing) return;
+    this.preparing = true;
+    try {
+      const [{ Timeline }, { Practice }] = await Promise.all([import("./timeline.js"), import("./practice.js")]);
+      this.practice = new Practice(this, this.use);
+      this.timeline = new Timeline(element("replay-timeline"), this.marks, (ms) => this.do("seek", { to: ms }));
+    } catch {
+      return; // The connection tells that the server is away; the next message asks again.
+    } finally {
+      this.preparing = false;
+    }
+    this.draw();
   }
 
   /** What a new connection asks for besides its subscription. */
@@ -102,7 +147,7 @@ export class Replay {
       this.ask("open", openRequest());
       return true;
     }
-    if (pending === "open" && this.dialog.isOpen) {
+    if (pending === "open" && this.dialog?.isOpen) {
       this.dialog.refuse(why);
       return true;
     }
@@ -123,8 +168,8 @@ export class Replay {
       this.pending = "";
       if (opened || news.speed === this.pacing) this.pacing = null;
       if (opened) {
-        this.timeline.marks.clear();
-        this.dialog.hide();
+        this.marks.clear();
+        this.dialog?.hide();
         this.say("");
       }
       if (news.failure) this.say(news.failure);
@@ -138,10 +183,18 @@ export class Replay {
     this.draw();
   }
 
+  /** Go to a time: within the replay, else in one that is opened there. @param {number} ms */
+  jump(ms) {
+    const { current } = this;
+    if (current && ms >= current.from && ms <= current.to) return this.do("seek", { to: ms });
+    const symbols = current ? current.instruments.map(({ symbol }) => symbol) : legsOf(view().symbol ?? "");
+    return this.ask("open", { open: { symbols, at: ms, speed: current?.speed ?? 1, as_known: current?.as_known ?? false } });
+  }
+
   /** An alert has fired at this instant of the replay. @param {number} ms */
   mark(ms) {
     if (!this.current) return;
-    this.timeline.marks.add(ms);
+    this.marks.add(ms);
     this.draw();
   }
 
@@ -154,11 +207,12 @@ export class Replay {
 
   draw() {
     const { current } = this;
-    element("transport").hidden = !current;
+    if (current && !this.timeline) void this.prepare();
+    element("transport").hidden = !current || !this.timeline;
     document.body.dataset.replaying = current?.state ?? "";
     knownIs(current?.as_known ? current.clock : null);
     this.onClock(current?.clock ?? null);
-    if (!current) return;
+    if (!current) return void this.practice?.hide();
     const wall = wallClock(current.clock, current.timezone);
     writeTo("replay-date", dayText(wall));
     const place = current.timezone.split("/").pop().replaceAll("_", " ");
@@ -168,27 +222,31 @@ export class Replay {
     button("toggle").setAttribute("aria-pressed", String(current.state === "playing"));
     const mine = current.controls;
     for (const one of document.querySelectorAll("#transport [data-replay]")) {
-      const always = ["take", "live"].includes(one.getAttribute("data-replay"));
+      const always = ["take", "live", "practice"].includes(one.getAttribute("data-replay"));
       /** @type {HTMLButtonElement} */ (one).disabled = !mine && !always;
     }
     button("take").hidden = mine || current.holder !== null;
     button("give").hidden = !mine || current.viewers.length < 2;
     button("corrections").setAttribute("aria-pressed", String(current.as_known));
+    button("nights").setAttribute("aria-pressed", String(current.skip_nights));
     button("loop").setAttribute("aria-pressed", String(current.loop !== null || this.loopFrom !== null));
     const others = current.viewers.length - 1;
     writeTo("replay-viewers", others ? `${others + 1} viewers${mine ? "" : " · watching"}` : "");
-    this.timeline.show(current);
+    this.practice?.show(current);
+    this.timeline?.show(current);
   }
 
   /** @param {string} name of a button */
   press(name) {
     const { current } = this;
     if (!current) return;
-    if (!current.controls && !["take", "live"].includes(name)) return this.say(notYours(current));
+    if (!current.controls && !["take", "live", "practice"].includes(name)) return this.say(notYours(current));
     if (name === "toggle") this.do(current.state === "playing" ? "pause" : "play");
     else if (["open", "close", "take", "live"].includes(name)) this.do(name);
     else if (name === "slower" || name === "faster") this.pace(name === "faster" ? 1 : -1);
     else if (name === "give") this.do("give", { to: current.viewers.find((one) => one !== current.you) });
+    else if (name === "nights") this.do(name, { skip: !current.skip_nights });
+    else if (name === "practice") this.practice?.toggle();
     else if (name === "loop") this.loop();
     else if (name === "corrections") this.do(name, { as_known: !current.as_known });
     else this.step(name.replace("-back", ""), name.endsWith("-back") ? -1 : 1);
@@ -239,9 +297,9 @@ export class Replay {
   key(event) {
     // In a grid the keys up and down are the grid's, those of a replay go on being the replay's.
     const busy = closest(event, "input, textarea, select, [role=dialog]");
-    if (busy || this.dialog.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (busy || this.dialog?.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key.toLowerCase() === "r") {
-      this.dialog.show();
+      void this.choose();
     } else if (!this.current) {
       return;
     } else {
@@ -276,7 +334,7 @@ export class Replay {
     this.addressWrittenAt = performance.now();
     writeAddress(this.current, opened);
     const symbols = this.current.instruments.map(({ symbol }) => symbol);
-    if (!symbols.includes(view().symbol ?? "")) choose({ symbol: symbols[0] }, { replace: true });
+    if (!legsOf(view().symbol ?? "").every((one) => symbols.includes(one))) choose({ symbol: symbols[0] }, { replace: true });
   }
 }
 

@@ -1,7 +1,7 @@
 // The replay's timeline: the range as a track, volume drawn up to the clock only, a head that can be dragged.
 
 import { ink, onLook, tint } from "../lib/look.js";
-import { clock, wallClock } from "../lib/zone.js";
+import { clock, day, wallClock } from "../lib/zone.js";
 
 /**
  * @typedef {object} TimelineState what the timeline shows, times in ms
@@ -15,8 +15,8 @@ import { clock, wallClock } from "../lib/zone.js";
 const SEEK_AT_MOST_EVERY_MS = 100;
 
 export class Timeline {
-  /** @param {HTMLElement} at @param {(ms: number) => void} seek */
-  constructor(at, seek) {
+  /** @param {HTMLElement} at @param {Set<number>} marks where alerts have fired, ms @param {(ms: number) => void} seek */
+  constructor(at, marks, seek) {
     this.at = at;
     this.seek = seek;
     onLook(() => this.draw());
@@ -29,8 +29,9 @@ export class Timeline {
     /** Where the head is dragged to, ms. @type {?number} */
     this.dragged = null;
     this.sought = 0;
-    /** Where alerts have fired, ms. @type {Set<number>} */
-    this.marks = new Set();
+    this.marks = marks;
+    /** What the user has marked, and its notes. @type {{t: number, note: string}[]} */
+    this.bookmarks = [];
     this.timer = 0;
     at.addEventListener("pointerdown", (event) => this.grab(event));
     at.addEventListener("pointermove", (event) => this.point(event));
@@ -45,7 +46,7 @@ export class Timeline {
     this.state = state;
     this.place();
     const over = this.canvas.dataset.drawn;
-    const key = `${state.from} ${state.to} ${state.profile.length} ${state.profile.at(-1)?.[0]} ${this.marks.size} ${this.at.clientWidth}`;
+    const key = `${state.from} ${state.to} ${state.profile.length} ${state.profile.at(-1)?.[0]} ${this.marks.size} ${JSON.stringify(this.bookmarks)} ${this.at.clientWidth}`;
     if (over !== key) this.draw();
     this.canvas.dataset.drawn = key;
   }
@@ -95,6 +96,12 @@ export class Timeline {
       paint.lineTo(middle, 6 * scale);
       paint.fill();
     }
+    paint.fillStyle = ink("drawn");
+    for (const { t } of this.bookmarks) {
+      if (t < from || t > to) continue;
+      paint.fillRect(px(t) - scale / 2, 0, scale, height);
+      paint.fillRect(px(t), 0, 6 * scale, 5 * scale);
+    }
   }
 
   /** Instant under the pointer. @param {PointerEvent} event */
@@ -119,7 +126,11 @@ export class Timeline {
     const at = this.instant(event);
     const box = this.at.getBoundingClientRect();
     this.hint.hidden = false;
-    this.hint.textContent = clock(wallClock(at, this.state.timezone));
+    const near = (6 / box.width) * (this.state.to - this.state.from);
+    const note = this.bookmarks.find(({ t }) => Math.abs(t - at) < near)?.note;
+    const wall = wallClock(at, this.state.timezone);
+    const days = this.state.to - this.state.from > 86_400_000 ? `${day(wall)} ` : "";
+    this.hint.textContent = `${days}${clock(wall)}${note ? ` ${note}` : ""}`;
     this.hint.style.left = `${Math.min(Math.max(event.clientX - box.left, 28), box.width - 28)}px`;
     if (this.dragged === null) return;
     this.dragged = at;
