@@ -103,8 +103,18 @@ class LiveSettings(Environment):
     """How long a chart or tape stays up to date after its last viewer left, in seconds."""
     allowed_origins: tuple[str, ...] = ()
     """Origins (such as https://desk.example.com) whose pages may connect, besides the dashboard's own."""
+    embed_origins: tuple[str, ...] = ()
+    """Origins whose pages may show a chart of the dashboard in a frame (`/?embed=1`); `*`: any."""
     compress: bool = False
     """Offer permessage-deflate to viewers: less traffic, about twice the CPU."""
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not re.fullmatch(r"\*|https?://[A-Za-z0-9.-]+(:\d{1,5})?", each):
+                raise ValueError(f"{each!r} is no origin, such as https://desk.example.com")
+        return value
 
 
 class ReplaySettings(Environment):

@@ -180,7 +180,10 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.add_middleware(Head)
     app.add_middleware(Gate, access=door.access, sockets=door.sockets, limits=limits)
     app.add_middleware(
-        Guard, knows=settings.dashboard.knows, policy=content_security_policy(dash.csp_hashes())
+        Guard,
+        knows=settings.dashboard.knows,
+        policy=content_security_policy(dash.csp_hashes()),
+        embedders=settings.live.embed_origins,
     )
     app.add_middleware(Proxied, proxies=settings.users.proxies, prefix=settings.dashboard.path_prefix)
     return app

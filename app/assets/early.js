@@ -12,6 +12,9 @@
   };
 }
 
+// A chart in another page: without what is around it, from the first paint on.
+if (new URLSearchParams(location.search).get("embed") === "1") document.documentElement.dataset.embed = "";
+
 // dash-ag-grid looks its functions up when a grid is made, before any module has run.  Each one only forwards
 // to lib/format.js, which is there long before the first row.
 window.dashAgGridFunctions = Object.fromEntries(

@@ -26,6 +26,10 @@ TOOLS: Final = (
     ("vertical", "Vertical line"),
     ("rectangle", "Rectangle"),
     ("fibonacci", "Fibonacci"),
+    ("channel", "Channel"),
+    ("vwap", "Anchored VWAP"),
+    ("profile", "Profile of a range"),
+    ("anchored", "Anchored profile"),
     ("text", "Text"),
     ("measure", "Measure"),
 )
@@ -48,6 +52,8 @@ SHARES: Final = (
     ("png", "Picture (PNG)"),
     ("svg", "Drawing (SVG)"),
     ("csv", "Candles in view (CSV)"),
+    ("parquet", "Candles in view (Parquet)"),
+    ("embed", "Copy code to embed this view"),
     ("view", "Share drawings: to view"),
     ("edit", "Share drawings: to edit"),
     ("end", "Stop sharing drawings"),
@@ -103,7 +109,10 @@ def chart_panel() -> html.Section:
 
 
 def bar() -> html.Div:
-    """Kind, ranges of time, a date to go to; zone, price axis, and what to take along."""
+    """Kind, ranges of time, a date to go to; zone, price axis, and what to take along.
+
+    One line: what has no room in it the script puts into the menu `chart-more`.
+    """
     return html.Div(
         [
             _select("chart-kind", "Kind of chart", KINDS),
@@ -169,6 +178,14 @@ def bar() -> html.Div:
                 className="chart-group",
                 role="group",
                 **attributes(aria_label="Price axis"),
+            ),
+            html.Details(
+                [
+                    html.Summary("⋯", title="More", **attributes(aria_label="More")),
+                    html.Div(className="chart-menu"),
+                ],
+                id="chart-more",
+                hidden=True,
             ),
             html.Details(
                 [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -35,21 +35,34 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-ancestors 'none'",
+            _NO_FRAMES,
         )
     )
+
+
+_NO_FRAMES: Final = "frame-ancestors 'none'"
+
+
+def _is_embedded(scope: Scope) -> bool:
+    """Whether it is the page as it may be in others' frames: a chart, and nothing to press that matters."""
+    return scope["path"] == "/" and b"embed=1" in scope.get("query_string", b"").split(b"&")
 
 
 class Guard:
     """Pure ASGI, for HTTP and WebSocket alike: refuses unknown host names, and sets the security headers.
 
-    A page of another site whose name was made to point here would count as our own origin: hence the names.
+    A page of another site whose name was made to point here would count as our own origin: hence the names.  Pages of the
+    origins `embedders` may have the page in a frame where its address says `embed=1`; nobody else may, and nothing else.
     """
 
-    def __init__(self, app: ASGIApp, *, knows: Callable[[str], bool], policy: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, knows: Callable[[str], bool], policy: str, embedders: Sequence[str] = ()
+    ) -> None:
         self._app = app
         self._knows = knows
         self._policy = policy
+        self._embedded = policy.replace(_NO_FRAMES, f"frame-ancestors 'self' {' '.join(embedders)}")
+        self._embeds = bool(embedders)
         self._headers = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
@@ -75,7 +88,8 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["content-security-policy"] = self._policy.replace("{nonce}", nonce)
+                policy = self._embedded if self._embeds and _is_embedded(scope) else self._policy
+                headers["content-security-policy"] = policy.replace("{nonce}", nonce)
                 for header, value in self._headers.items():
                     headers[header] = value
                 if scope["path"].startswith("/assets/"):

@@ -23,6 +23,7 @@ from tickdeck.app.rows import (
     ticks_csv,
     ticks_json,
 )
+from tickdeck.app.table_files import TableFile
 from tickdeck.app.web.schemas import (
     CSV_AND_JSON,
     REFUSALS,
@@ -34,12 +35,12 @@ from tickdeck.app.web.schemas import (
     Text,
     TicksPage,
 )
+from tickdeck.db.candles.charted import Charted, charted, days_of_charted, read_charted
 from tickdeck.db.candles.imported import list_imported, ticks_begin
 from tickdeck.db.candles.indicated import values_of
-from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.errors import MarketDataError, UnknownSymbolError
 from tickdeck.db.feed_gaps import list_gaps
-from tickdeck.db.instruments import days_of, list_instruments
+from tickdeck.db.instruments import list_instruments
 from tickdeck.db.market.bar_types import ChartInterval, parse_chart_interval
 from tickdeck.db.market.columns import Floats
 from tickdeck.db.market.indicators import Indicator, parse_all
@@ -62,6 +63,7 @@ ROWS_A_PIECE: Final = 500
 """What is read and written at a time.  The push has the event loop in between: a piece takes some 3 ms of it."""
 
 Format = Literal["json", "csv"]
+CandleFormat = Literal["json", "csv", "parquet"]
 CandleForm = Annotated[
     RowForm,
     Query(
@@ -75,6 +77,13 @@ Indicators = Annotated[
         description="such as `ema(20)` or `macd`, several by commas or by repeating it: each line is a field more, named "
         "as in `macd(12, 26, 9).signal`; with `form=arrays` they follow in this order",
         examples=[["ema(20)"]],
+    ),
+]
+Charts = Annotated[
+    Text,
+    Query(
+        description="as in /api/instruments, or a ratio or spread of such: `A/B`, `A-2*B`",
+        examples=["SPY", "SPY/IBM"],
     ),
 ]
 Position = tuple[int, int]
@@ -112,7 +121,7 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
 
     @routes.get("/api/candles", response_model=list[CandleShape], responses=CSV_AND_JSON | REFUSALS)
     async def candles(
-        symbol: Symbol,
+        symbol: Charts,
         interval: Annotated[
             Text,
             Query(
@@ -124,7 +133,7 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MOST_CANDLES, description="at the most so many")] = 500,
         until: Until = None,
         known: Known = None,
-        format: Format = "json",  # noqa: A002 - the parameter's name in the address
+        format: CandleFormat = "json",  # noqa: A002 - the parameter's name in the address
         form: CandleForm = "objects",
         indicators: Indicators = None,
     ) -> Response:
@@ -136,20 +145,18 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
         at = None if until is None else (parse_moment(until, "until"), MAX_SEQ)
         known_us = None if known is None else parse_moment(known, "known")
         async with reading(pool, known_us=known_us) as connection:
-            days = await days_of(connection, symbol) if width in CALENDAR_INTERVALS else "UTC"
+            what = await charted(connection, symbol)
+            days = await days_of_charted(connection, what) if width in CALENDAR_INTERVALS else "UTC"
             low, high = _range(start, end, days)
-            newest = _newest_candles(connection, symbol, width, low, high, at=at, limit=limit)
-            pages = [
-                _candles(symbol, page, format, form, values)
-                async for page, values in _with_values(connection, symbol, width, wanted, newest)
-            ]
-            pages.reverse()
-            if not pages:
+            newest = _newest_candles(connection, what, width, low, high, at=at, limit=limit)
+            answer = _CandleAnswer(
+                symbol, format, form, [column for each in wanted for column in each.columns]
+            )
+            async for page, values in _with_values(connection, what, width, wanted, newest):
+                answer.add(page, values)
+            if answer.empty and isinstance(what, str):
                 await require_symbol(connection, symbol)
-        if format == "csv":
-            names = [column for each in wanted for column in each.columns]
-            return _csv([header_csv([*CANDLE_COLUMNS, *names]), *pages])
-        return _json([b"[", *_with_commas(pages), b"]"])
+        return await answer.response()
 
     @routes.get("/api/ticks", response_model=TicksPage, responses=CSV_AND_JSON | REFUSALS)
     async def ticks(
@@ -206,9 +213,46 @@ def _candles(
     return encode([[*candle_values(c), *row] for c, *row in zip(page, *more, strict=True)])[1:-1]
 
 
+class _CandleAnswer:
+    """Candles as they were asked for, a page at a time, the newest one first."""
+
+    def __init__(self, symbol: str, format: CandleFormat, form: RowForm, names: Sequence[str]) -> None:  # noqa: A002
+        self._symbol = symbol
+        self._format = format
+        self._form = form
+        self._names = names
+        self._pieces: list[bytes] = []
+        self._table: list[tuple[Sequence[Candle], Mapping[str, Floats]]] = []
+
+    @property
+    def empty(self) -> bool:
+        return not self._pieces and not self._table
+
+    def add(self, page: Sequence[Candle], values: Mapping[str, Floats]) -> None:
+        """The page before those that came."""
+        if self._format == "parquet":
+            self._table.append((page, values))
+        else:
+            self._pieces.append(_candles(self._symbol, page, self._format, self._form, values))
+
+    async def response(self) -> Response:
+        """All of it; raises `ConfigurationError` where pyarrow is not installed."""
+        pieces = self._pieces[::-1]
+        if self._format == "parquet":
+            pieces = await asyncio.to_thread(self._parquet)
+            return _in_pieces(pieces, "application/vnd.apache.parquet", {})
+        if self._format == "csv":
+            return _csv([header_csv([*CANDLE_COLUMNS, *self._names]), *pieces])
+        return _json([b"[", *_with_commas(pieces), b"]"])
+
+    def _parquet(self) -> list[bytes]:
+        file = TableFile(".parquet", candles=True, columns=self._names)
+        return [*(file.candles(self._symbol, *each) for each in self._table[::-1]), file.end()]
+
+
 async def _with_values(
     connection: Connection,
-    symbol: str,
+    symbol: Charted,
     interval: ChartInterval,
     indicators: Sequence[Indicator],
     newest: AsyncIterator[Sequence[Candle]],
@@ -231,7 +275,7 @@ async def _with_values(
 
 async def _newest_candles(
     connection: Connection,
-    symbol: str,
+    symbol: Charted,
     interval: ChartInterval,
     low: int | None,
     high: int | None,
@@ -242,12 +286,7 @@ async def _newest_candles(
     """The newest `limit` candles in pages, the newest page first, each in order of time."""
     while limit > 0:
         most = min(limit, ROWS_A_PIECE)
-        if at is None:
-            page = await read_candles(connection, symbol, interval, start_us=low, end_us=high, limit=most)
-        else:
-            page = await read_candles_at(
-                connection, symbol, interval, at=at, start_us=low, end_us=high, limit=most
-            )
+        page = await read_charted(connection, symbol, interval, start_us=low, end_us=high, at=at, limit=most)
         if page:
             yield page
         if len(page) < most:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet
 import pytest
 from playwright.sync_api import BrowserContext, Download, Page, expect
 
@@ -304,6 +306,8 @@ def test_picture_drawing_and_rows_are_those_in_view(chart: Watched) -> None:
     number, _ = shown(page)
     assert abs(len(rows) - number) <= 1, "the newest candle is not Plotly's"
     assert {row["symbol"] for row in rows} == {"SPY"}
+    table = pyarrow.parquet.read_table(saved(page, "parquet"))
+    assert [str(price) for price in table["close"].to_pylist()] == [str(float(row["close"])) for row in rows]
 
 
 def test_a_link_shows_exactly_this_view(chart: Watched, day: Dashboard) -> None:
@@ -318,18 +322,36 @@ def test_a_link_shows_exactly_this_view(chart: Watched, day: Dashboard) -> None:
     chart.until(f"(low) => {PLOT}.layout.yaxis.range[0] < low", fitted[0])
     page.keyboard.press("Escape")
     held = prices(page)
+    page.click("#indicator-menu > summary")
+    page.click('#indicator-menu [data-kind="ema"]')
+    page.click('#indicator-menu form button[type="submit"]')
+    page.click('[data-orderflow="profile"]')
     page.click("#chart-share summary")
     page.click('[data-share="link"]')
     expect(page.locator("#notice")).to_contain_text("is copied")
     link = page.evaluate("navigator.clipboard.readText()")
     page.select_option("#chart-kind", "candles")
+    page.evaluate(
+        "localStorage.removeItem('tickdeck.indicators'); localStorage.removeItem('tickdeck.orderflow')"
+    )
     assert parse_qs(urlsplit(link).query)["kind"] == ["area"]
     chart.open(link)
+    expect(page.locator('.indicator-legend [data-indicator="ema(20)"]')).to_be_visible()
+    expect(page.locator('[data-orderflow="profile"]')).to_have_attribute("aria-pressed", "true")
     chart.until(f"(names) => String({VISIBLE}) === names", "line,above")
     chart.resting_range()
     assert prices(page) == pytest.approx(held)
     assert point(page, 0.5) == time
     assert "bars=" not in page.url, "the address is the page's again"
+    assert page.evaluate("localStorage.getItem('tickdeck.indicators')") is None, "a link's are not kept"
+    chart.open(f"{link}&embed=1")
+    expect(page.locator("#chart-panel")).to_be_visible()
+    for around in (".top", "#watchlist-panel", "#tape-panel", "#chart-bar", "#status"):
+        expect(page.locator(around)).to_be_hidden()
+    box = page.locator("#chart-panel").bounding_box()
+    assert box is not None
+    assert box["width"] > 1_400
+    assert box["height"] > 850
 
 
 def test_a_replay_shows_nothing_later_than_its_clock(chart: Watched, day: Dashboard) -> None:
@@ -441,6 +463,47 @@ def test_drawings_are_kept_moved_undone_shared_and_on_every_interval(
     chart.eventually(f"async () => (await {stored}).length === 0")
 
 
+def test_channels_averages_and_profiles_are_drawings_that_stay(chart: Watched, day: Dashboard) -> None:
+    page = chart.page
+    drawn = page.locator(".drawing")
+    stored = "fetch('api/drawings?symbol=SPY').then((answer) => answer.json())"
+    go(chart, "2013-10-07 13:00", back=100)
+    sketch(page, "channel", (0.1, 0.6), (0.5, 0.4), (0.3, 0.3))
+    assert page.locator(".drawing.channel line.stroke").count() == 3
+    sketch(page, "profile", (0.2, 0.5), (0.6, 0.5))
+    sketch(page, "anchored", (0.7, 0.5))
+    sketch(page, "vwap", (0.3, 0.5))
+    expect(drawn).to_have_count(4)
+    chart.eventually(f"async () => (await {stored}).length === 4")
+    kept = {each["kind"]: each for each in page.evaluate(f"async () => await {stored}")}
+    first, last = sorted(int(point["t"]) // 60_000 * 60_000 for point in kept["profile"]["points"])
+    asked: dict[str, str | float | bool] = {"symbol": "SPY", "start": iso(first), "end": iso(last + 60_000)}
+    chart.until("document.querySelector('#chart-panel').dataset.drawnProfiles === '2'")
+    profile = page.request.get(f"{day.url}/api/profile", params=asked).json()
+    said = page.evaluate("JSON.parse(document.querySelector('#chart-panel').dataset.drawnVolume)")
+    volume = sum(sum(row[1:4]) for row in profile["prices"])
+    assert said[kept["profile"]["id"]] == pytest.approx(volume)
+    anchor = int(kept["vwap"]["points"][0]["t"])
+    candles = page.request.get(
+        f"{day.url}/api/candles",
+        params={"symbol": "SPY", "interval": "1m", "form": "arrays", "start": iso(anchor), "limit": 2000},
+    ).json()
+    average = sum(row[6] for row in candles) / sum(row[5] for row in candles)
+    chart.until(
+        "(average) => Math.abs(Number(document.querySelector('#chart-panel').dataset.drawnAverage) - average) < 0.001",
+        average,
+    )
+    chart.open(f"{day.url}/?symbol=SPY&interval=5m")
+    expect(drawn).to_have_count(4)
+    chart.until("document.querySelector('#chart-panel').dataset.drawnProfiles === '2'")
+    for each in kept:
+        page.evaluate("(id) => fetch(`api/drawings/${id}`, { method: 'DELETE' })", kept[each]["id"])
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
 def centre(page: Page, x: float, y: float) -> tuple[float, float]:
     """A point at shares of the plot's width and height."""
     box = page.locator("#chart .nsewdrag").first.bounding_box()
@@ -453,8 +516,10 @@ def test_a_linear_time_axis_has_a_place_for_each_interval(chart: Watched, day: D
     chart.open(f"{day.url}/?symbol=IBM&interval=15s")
     switch = page.locator("[data-axis]")
     expect(switch).to_have_text("no gaps")
+    page.click("#chart-more summary")  # where it has no room in the bar
     switch.click()
     expect(switch).to_have_text("all time")
+    page.keyboard.press("Escape")
     go(chart, "2013-10-07 16:30", back=0)
     one, other = point(page, 0.25), point(page, 0.75)
     box = page.locator("#chart .nsewdrag").first.bounding_box()
@@ -465,5 +530,6 @@ def test_a_linear_time_axis_has_a_place_for_each_interval(chart: Watched, day: D
     ]
     low, high = chart.range()
     assert seconds[1] - seconds[0] == pytest.approx(15 * (high - low) / 2, abs=15)
+    page.click("#chart-more summary")
     switch.click()
     expect(switch).to_have_text("no gaps")

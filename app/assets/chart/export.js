@@ -89,13 +89,14 @@ function inline(from, to, without) {
 
 /**
  * The candles in view as a file of the server's.
- * @param {Chart} chart @param {string} format "csv" @returns {Promise<?Blob>} null: could not be read
+ * @param {Chart} chart @param {string} format "csv" or "parquet"; with the indicators that are shown @returns {Promise<?Blob>} null: could not be read
  */
-export async function rowsOf({ candles, view, symbol, interval, replayClock }, format) {
+export async function rowsOf({ candles, view, symbol, interval, replayClock, indicators }, format) {
   const part = candles.part(Math.ceil(view.from), Math.floor(view.to));
   if (!part.length) return null;
   const [start, end] = [part[0].t, part[part.length - 1].t + 0.001].map(iso);
   const asked = new URLSearchParams({ symbol, interval, start, end, limit: "20000", format, ...known() });
+  for (const { id } of indicators?.chosen ?? []) asked.append("indicators", id);
   if (replayClock !== null) asked.set("until", new Date(replayClock).toISOString());
   try {
     const answer = await fetch(`api/candles?${asked}`);

@@ -3,7 +3,7 @@
 import { KINDS } from "./kinds.js";
 import { closest, element, write } from "../lib/dom.js";
 import { choose, INTERVALS, intervalMs, view as chosen } from "../lib/selection.js";
-import { wallClock } from "../lib/zone.js";
+import { instantOf, wallClock } from "../lib/zone.js";
 import { MOST_SHOWN } from "./view.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
@@ -11,10 +11,12 @@ import { MOST_SHOWN } from "./view.js";
 const DAY = 86_400_000;
 const KEPT = "tickdeck.chart";
 /** Of the address, besides symbol and interval: how the chart looks, and what of it is in view. */
-const FIELDS = ["kind", "scale", "zone", "axis", "at", "bars", "share", "low", "high"];
+const FIELDS = ["kind", "scale", "zone", "axis", "at", "bars", "share", "low", "high", "indicators", "orderflow", "compare", "since"];
 const MODES = ["linear", "log", "percent"];
 const ZONES = ["exchange", "local", "UTC"];
 const AXES = ["ticks", "time"];
+/** What goes into the menu where the bar has no room for it, in this order. */
+const SPARE = ["[data-axis]", "#chart-zone", '[aria-label="Price axis"]', '[aria-label="Range of time"]', "*:has(> #chart-date)"];
 /** Months, or days, that the button of a range goes back. @type {Record<string, {days?: number, months?: number}>} */
 const RANGES = { "1D": { days: 1 }, "5D": { days: 5 }, "1M": { months: 1 }, "3M": { months: 3 }, "1Y": { months: 12 } };
 
@@ -47,7 +49,28 @@ export class Toolbar {
       });
     }
     chart.onShown = () => this.mark();
+    this.more = /** @type {HTMLDetailsElement} */ (element("chart-more"));
+    /** What has no room and is in the menu, and before what it belongs. @type {{part: Element, before: Element}[]} */
+    this.spared = [];
+    const sizes = new ResizeObserver(() => this.fit());
+    for (const each of [bar, element("drawings-of")]) sizes.observe(each);
     this.open();
+  }
+
+  /** Keep the bar on one line. */
+  fit() {
+    const { bar, more } = this;
+    more.open = false;
+    for (const { part, before } of this.spared.reverse()) bar.insertBefore(part, before);
+    this.spared = [];
+    more.hidden = true;
+    for (const selector of SPARE) {
+      if (bar.scrollWidth <= bar.clientWidth) break;
+      more.hidden = false;
+      const part = bar.querySelector(`:scope > ${selector}`);
+      this.spared.push({ part, before: part.nextElementSibling });
+      more.querySelector("div").prepend(part);
+    }
   }
 
   /** Look as the address says, else as the last time; and show what it says. */
@@ -63,9 +86,23 @@ export class Toolbar {
     if (bars > 0) this.chart.wanted = { to: Number.isNaN(at) ? Infinity : at, count: Math.min(bars, MOST_SHOWN), share: share || 1 };
     const [low, high] = ["low", "high"].map((name) => parseFloat(asked.get(name) ?? ""));
     if (low < high) Object.assign(this.chart.scale, { low, high, manual: true });
+    this.borrow(asked);
     const address = new URL(location.href);
     for (const name of FIELDS) address.searchParams.delete(name);
     if (address.href !== location.href) history.replaceState(null, "", address);
+  }
+
+  /** Show a link's indicators, order flow and comparison; one's own are kept for the next page. @param {URLSearchParams} asked */
+  borrow(asked) {
+    const { indicators, orderFlow, compare } = this.chart;
+    const list = (/** @type {string} */ name) => asked.getAll(name).filter(Boolean);
+    if (asked.has("indicators")) {
+      const chosen = list("indicators").map((one) => one.split("|"));
+      indicators.borrow(chosen.map(([id, ...colors]) => ({ id, colors: colors.filter((color) => /^#[0-9a-f]{6}$/.test(color)) })));
+    }
+    if (asked.has("orderflow")) orderFlow.borrow(list("orderflow"));
+    const since = Date.parse(asked.get("since") ?? "");
+    if (asked.has("compare")) compare.borrow(list("compare"), Number.isNaN(since) ? null : since);
   }
 
   /** @param {{kind?: string, scale?: string, zone?: string, axis?: string}} change */
@@ -160,58 +197,9 @@ export class Toolbar {
 
   /** @param {string} what */
   async share(what) {
-    const { chart } = this;
     this.menu.open = false;
-    const { sharing } = chart.drawings;
-    if (what === "end") return void sharing.end(chart.symbol);
-    if (what === "view" || what === "edit") {
-      const link = await sharing.share(chart.symbol, what);
-      if (link) await this.copy(link, "The link to your drawings is copied");
-      return undefined;
-    }
-    const { pictureOf, rowsOf, save } = await import("./export.js"); // few views are ever saved
-    const name = `${chart.symbol}-${chart.interval}`.replace(/[^\w.-]+/g, "_");
-    if (what === "link") {
-      await this.copy(this.link(), "The link to this view is copied");
-    } else if (what === "png" || what === "svg") {
-      save(`${name}.${what}`, await pictureOf(chart, what));
-    } else {
-      const rows = await rowsOf(chart, what);
-      if (rows) save(`${name}.${what}`, rows);
-      else this.say("The candles could not be read");
-    }
-    return undefined;
-  }
-
-  /** @param {string} link @param {string} told */
-  async copy(link, told) {
-    try {
-      await navigator.clipboard.writeText(link);
-      this.say(told);
-      setTimeout(() => this.say(""), 2_000);
-    } catch {
-      this.say(link); // not on a page without TLS: there it can be copied by hand
-    }
-  }
-
-  /** The address of exactly this view. */
-  link() {
-    const { chart } = this;
-    const { scale, view, candles } = chart;
-    const address = new URL(location.href);
-    const search = address.searchParams;
-    search.set("kind", chart.kind);
-    search.set("scale", scale.mode);
-    search.set("zone", this.zoneChoice);
-    search.set("axis", chart.linear ? "time" : "ticks");
-    search.set("bars", view.count.toFixed(3));
-    const place = chart.place();
-    if (place && !(view.following && candles.live)) {
-      search.set("at", new Date(place.to).toISOString());
-      search.set("share", place.share.toFixed(5));
-    }
-    if (scale.manual) for (const edge of ["low", "high"]) search.set(edge, String(scale[edge]));
-    return address.href.replaceAll("%3A", ":");
+    const { share } = await import("./share.js"); // few views are ever shared
+    await share(this, what);
   }
 }
 
@@ -243,11 +231,4 @@ function startOf(range, newest, zone) {
   back.setUTCMonth(back.getUTCMonth() - months);
   if (back.getUTCDate() !== date.getUTCDate()) back.setUTCDate(0); // 31 March and a month back: the end of February
   return instantOf(back.getTime(), zone);
-}
-
-/** The instant at which a wall clock reads so; the earlier one where it does twice. @param {number} wall @param {string} zone */
-function instantOf(wall, zone) {
-  const guess = wall - (wallClock(wall, zone) - wall);
-  const earlier = wall - (wallClock(guess - 3 * 3_600_000, zone) - (guess - 3 * 3_600_000));
-  return wallClock(earlier, zone) === wall ? earlier : guess;
 }
