@@ -180,7 +180,17 @@ def browser(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if "main_thread_pct" in row
     ]  # fmt: skip
+    held = [
+        [row["case"], row["way"], f"{row[key]:g} {unit}", f"{row[bound]:g} {unit}"]
+        for row in rows
+        for key, bound, unit in (
+            ("answer_ms", "bound_ms", "ms"), ("mb", "bound_mb", "MB"), ("seconds", "bound_s", "s"),
+            ("heap_mb", "heap_mb_before", "MB of heap"), ("listeners", "listeners_before", "listeners"),
+        )
+        if key in row
+    ]  # fmt: skip
     return [
+        table(["", "way", "is", "bound, or before"], held),
         table(["", "way", "ms of the main thread", "ratio", "redraws"], spent),
         table(["1,000 ticks/s", "main thread", "frames/s", "tasks over 50 ms, a second", "ratio"], load),
     ]

@@ -120,9 +120,11 @@ def replay(
 def browser(
     as_json: bool = AS_JSON,
     rounds: int = typer.Option(3, "--rounds", min=1, help="Rounds of each case."),
+    minutes: float = typer.Option(0, "--minutes", min=0, help="Whether heap and listeners grow in so long."),
+    only_chart: bool = typer.Option(False, "--only-chart", help="Only what must hold of the chart."),
 ) -> None:
     """Main-thread milliseconds of the page's updates in Chromium, against Plotly's own and lightweight-charts."""
-    measure("browser", as_json=as_json, rounds=rounds)
+    measure("browser", as_json=as_json, rounds=rounds, minutes=minutes, only_chart=only_chart)
 
 
 @app.command()

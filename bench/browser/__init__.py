@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 
 from bench.browser.chart import (
     DELIVER,
@@ -23,6 +23,7 @@ from bench.browser.chart import (
     recorded,
     show,
 )
+from bench.browser.held import first_view, growth, indicator_frames, profile
 from bench.browser.market import Market
 from bench.browser.page import Metered, dashboard, launch, script
 from bench.machine import machine
@@ -51,19 +52,25 @@ REDRAW: Final = "(text) => bench.paced([text], 0, (one) => bench.way.load(one))"
 STOCK_FRAMES: Final = "([messages, period]) => bench.paced(messages, period, bench.stockMessage)"
 
 
-def run(url: str, *, as_json: bool, rounds: int = ROUNDS) -> list[Row]:
+def run(
+    url: str, *, as_json: bool, rounds: int = ROUNDS, minutes: float = 0, only_chart: bool = False
+) -> list[Row]:
     """Measure on the server at `url`, in a database that is dropped again; print and return the rows.
+
+    `minutes`: for so long, whether heap and listeners of the page grow; `only_chart`: only what must hold of the chart.
 
     Raises `NoBrowserError`.
     """
     with scratch_database(url) as scratch:
-        facts, rows = asyncio.run(_measure(scratch, rounds))
+        facts, rows = asyncio.run(_measure(scratch, rounds, minutes, only_chart=only_chart))
         facts = machine(scratch) | facts
     report("browser", facts, rows, as_json=as_json)
     return rows
 
 
-async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
+async def _measure(
+    url: str, rounds: int, minutes: float, *, only_chart: bool
+) -> tuple[dict[str, str], list[Row]]:
     pool = await open_pool(url, role="writer", size=2)
     try:
         market = Market(pool)
@@ -71,23 +78,33 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, str], list[Row]]:
         async with dashboard(url) as address, async_playwright() as playwright:
             browser = await launch(playwright)
             page = await Metered.open(browser, script("hook.js"), address=address)
+            rows = [await first_view(browser, address)]
             await show(page, "1m")
-            pages = await others(browser, page)
-            rows = await chart_frames(page, pages, market, "1m", rounds, (CHART_S, CHART_S))
-            few = {name: each for name, each in pages.items() if name in (REACT, LIGHTWEIGHT)}
-            seconds = (HAND_OVER_S, SECOND_CANDLES_S)
-            rows += await chart_frames(page, few, market, "1s", max(2, rounds // 2), seconds)
-            rows += await interval_changes(page, few, rounds)
-            for each in pages.values():
-                await each.close()
-            rows += await grid_frames(page, market, rounds)
-            rows += await under_load(page, market)
+            if not only_chart:
+                rows += await _against_others(browser, page, market, rounds)
+            rows += await indicator_frames(page, market, rounds)
+            rows += await profile(url, pool, address)
+            if minutes:
+                rows.append(await growth(page, market, minutes))
             await page.close()
             facts = {"browser": f"Chromium {browser.version}"}
             await browser.close()
     finally:
         await pool.close()
     return facts, rows
+
+
+async def _against_others(browser: Browser, page: Metered, market: Market, rounds: int) -> list[Row]:
+    """The page's ways of drawing beside others'."""
+    pages = await others(browser, page)
+    rows = await chart_frames(page, pages, market, "1m", rounds, (CHART_S, CHART_S))
+    few = {name: each for name, each in pages.items() if name in (REACT, LIGHTWEIGHT)}
+    seconds = (HAND_OVER_S, SECOND_CANDLES_S)
+    rows += await chart_frames(page, few, market, "1s", max(2, rounds // 2), seconds)
+    rows += await interval_changes(page, few, rounds)
+    for each in pages.values():
+        await each.close()
+    return rows + await grid_frames(page, market, rounds) + await under_load(page, market)
 
 
 async def grid_frames(page: Metered, market: Market, rounds: int) -> list[Row]:

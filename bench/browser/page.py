@@ -96,6 +96,13 @@ class Metered:
         seconds: float = next(each["value"] for each in answer["metrics"] if each["name"] == "TaskDuration")
         return seconds * 1000
 
+    async def size(self) -> tuple[float, int]:
+        """Bytes of the heap after a collection, and how many event listeners there are."""
+        await self._session.send("HeapProfiler.collectGarbage")
+        answer = await self._session.send("Performance.getMetrics")
+        found = {each["name"]: each["value"] for each in answer["metrics"]}
+        return found["JSHeapUsedSize"], int(found["JSEventListeners"])
+
     async def spent_ms(self, expression: str, argument: Any = None) -> float:
         """What the main thread is busy with until the JavaScript `expression` (awaited) is done."""
         before = await self.busy_ms()
