@@ -1,4 +1,4 @@
-"""A browser to test with: the machine's, else Playwright's own download, else Debian's package."""
+"""A browser to test with: the machine's, else one that is installed: Debian's package, or Playwright's own download."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from typing import Any, Final
 
 from playwright.sync_api import BrowserContext, Playwright
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES: Final = (
+    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+)  # fmt: skip
+"""The first draws the same without a window's machinery, and takes some 15 % less of the processor."""
+PACKAGES: Final = ("chromium-headless-shell", "chromium")
 DOWNLOAD_TIMEOUT_S: Final = 100
 INSTALL_TIMEOUT_S: Final = 300
 FLAGS: Final = [
@@ -46,13 +50,16 @@ def find_browser(bundled: str) -> str:
     found = _on_path() or _existing(bundled)
     if found is not None:
         return found
-    tried = [_run([sys.executable, "-m", "playwright", "install", "chromium"], DOWNLOAD_TIMEOUT_S)]
-    found = _existing(bundled)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+    tried = []
+    if os.geteuid() == 0 and shutil.which("apt-get"):
         tried.append(_run(["apt-get", "update"], INSTALL_TIMEOUT_S))
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
-        tried.append(_run(install, INSTALL_TIMEOUT_S))
-        found = _on_path()
+        for package in PACKAGES:
+            install = ["apt-get", "install", "-y", "--no-install-recommends", package, "fonts-dejavu-core"]
+            tried.append(_run(install, INSTALL_TIMEOUT_S))
+            if found := _on_path():
+                return found
+    tried.append(_run([sys.executable, "-m", "playwright", "install", "chromium"], DOWNLOAD_TIMEOUT_S))
+    found = _existing(bundled)
     if found is None:
         raise NoBrowserError(
             "no browser: install chromium (apt-get install chromium) or run `playwright install chromium`; tried\n"

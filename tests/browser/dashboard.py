@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Final, Self
 
+from tests.ports import free_port
+
 START_TIMEOUT_S: Final = 120
 STOP_TIMEOUT_S: Final = 60
 
@@ -27,7 +29,7 @@ class Dashboard:
     def __init__(
         self, database: str, *arguments: str, port: int = 0, settings: Mapping[str, str] | None = None
     ) -> None:
-        self.port = port
+        self.port = port or free_port()  # the same again after each `stop`
         self._arguments = arguments
         self._environment = {**os.environ, "DATABASE_URL": database, "TICKDECK_LOG_LEVEL": "warning"}
         self._environment["TICKDECK_STANDBY"] = "false"  # no test of a page has a process killed
@@ -44,7 +46,7 @@ class Dashboard:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start, on the port of the time before if there was one, and wait until live data are served."""
+        """Start, and wait until live data are served."""
         process = subprocess.Popen(
             [sys.executable, "-m", "tickdeck.app.cli.child", *self._arguments, "--port", str(self.port)],
             stdout=subprocess.PIPE, stderr=self._log, text=True, env=self._environment,

@@ -210,6 +210,9 @@ def test_polls_where_websockets_open_and_bring_nothing(
 ) -> None:
     dashboard, market = quiet
     market.past(market.symbol, [100.0, 101.0])
+    watched.allow(
+        REFUSED
+    )  # the page's clock may run on while a handshake is under way, and it lets go of that one
     watched.page.clock.install()
     with Proxy(dashboard.port, websockets="swallow") as proxy:
         watched.page.goto(f"{proxy.url}/?symbol={market.symbol}&interval=1m")

@@ -24,9 +24,10 @@ from websockets.typing import Origin
 from scripts.debian_package import unpack
 from tests.browser.chromium import FLAGS, find_browser
 from tests.browser.dashboard import Dashboard
-from tests.browser.test_sign_in import PASSWORD, with_settings
 from tests.browser.watching import Console, Watched
 from tests.paths import ROOT
+from tests.people import PASSWORD, with_settings
+from tests.ports import free_port
 from tickdeck.app.users.passwords import hash_password
 from tickdeck.app.web.gate import SESSION_OVER
 from tickdeck.db import users
@@ -110,8 +111,7 @@ def front(
     made = authority.issue_cert("localhost")
     made.private_key_pem.write_to_path(str(folder / "desk.key"))
     made.cert_chain_pems[0].write_to_path(str(folder / "desk.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     here = {
         "/etc/ssl/desk.pem": str(folder / "desk.pem"),
         "/etc/ssl/desk.key": str(folder / "desk.key"),

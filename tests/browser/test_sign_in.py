@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -12,24 +10,11 @@ from playwright.sync_api import expect
 from tests.app.users.provider import LocalProvider
 from tests.browser.dashboard import Dashboard
 from tests.browser.watching import Watched
+from tests.people import PASSWORD, with_settings
 from tickdeck.app.users.passwords import hash_password
 from tickdeck.db import users
-from tickdeck.db.session import Pool, open_pool
+from tickdeck.db.session import Pool
 from tickdeck.testing.databases import Databases
-
-PASSWORD = "correct horse battery"
-
-
-def with_settings(url: str, work: Callable[[Pool], Awaitable[object]]) -> None:
-    async def run() -> None:
-        pool = await open_pool(url, role="settings", size=1)
-        try:
-            await work(pool)
-        finally:
-            await pool.close()
-
-    with ThreadPoolExecutor(1) as thread:  # playwright's event loop runs in this one
-        thread.submit(lambda: asyncio.run(run())).result()
 
 
 @pytest.fixture(scope="module")
