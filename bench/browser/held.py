@@ -132,7 +132,7 @@ async def _store_million(pool: Pool) -> None:
                 np.full(part, PROFILED, dtype=object),
                 numbers,
                 prices,
-                random.integers(1, 20, part) * 100.0,
+                (random.integers(1, 20, part) * 100.0).astype(np.float64),
                 nothing,
                 nothing,
             )
