@@ -8,7 +8,7 @@ A table by venue family.  Its sources:
 - `lean`: the hexadecimal bit mask of QuantConnect/Lean (Common/Data/Auxiliary/TradeConditionFlags.cs, data of
   AlgoSeek): the same conditions as flags, under the rules of the plans.
 - `polygon`: the numbers of Polygon.io (Massive), each with the letter of the plans that it stands for, as the vendor's list of
-  conditions has it (GET /v3/reference/conditions, `sip_mapping` and `update_rules`); looked up in two public copies of it.
+  conditions has it (GET /v3/reference/conditions, `sip_mapping` and `update_rules`); looked up in a public copy of it.
 - Crypto exchanges (Binance, Kraken, …) have no sale conditions: every print moves all.
 
 Three rules are not the plans'.  Form T and extended-hours prints move all in extended hours, of which charts are
@@ -133,6 +133,9 @@ POLYGON: Final[Mapping[int, Condition]] = {
     4: Condition("B", "bunched"),
     6: Condition("c", "CAP election"),
     41: Condition("x", "trade-through exempt"),
+    44: Condition("cancelled", "cancelled", _NOTHING),
+    49: Condition("cancelled", "cancelled, as of an earlier time", _NOTHING),
+    54: Condition("errored", "made in error", _NOTHING),
 }
 """By the number; any other says nothing of what a print moves."""
 _SWEEP: Final = 1 << 5

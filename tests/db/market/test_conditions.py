@@ -52,6 +52,7 @@ HALF_DAY = utc("2013-11-29T19:00")  # an hour after the early close
         ("polygon", "10", NOON, NOT_LAST),
         ("polygon", "16", NOON, 0),
         ("polygon", "60", NOON, ALL),
+        ("polygon", "37,44", NOON, 0),
     ],
 )
 def test_what_a_print_moves(family: Family, text: str | None, time_us: int, moves: int) -> None:
