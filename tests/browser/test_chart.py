@@ -497,7 +497,9 @@ def test_channels_averages_and_profiles_are_drawings_that_stay(chart: Watched, d
     expect(drawn).to_have_count(4)
     chart.until("document.querySelector('#chart-panel').dataset.drawnProfiles === '2'")
     for each in kept:
-        page.evaluate("(id) => fetch(`api/drawings/${id}`, { method: 'DELETE' })", kept[each]["id"])
+        page.evaluate(
+            "(id) => fetch(`api/drawings/${id}?symbol=SPY`, { method: 'DELETE' })", kept[each]["id"]
+        )
 
 
 def iso(ms: int) -> str:

@@ -14,6 +14,7 @@ import schemathesis
 import structlog
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
+from psycopg.conninfo import conninfo_to_dict
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -38,7 +39,7 @@ from tickdeck.db.errors import (
     UnknownSymbolError,
 )
 from tickdeck.db.market.types import Instrument
-from tickdeck.db.url import with_database
+from tickdeck.db.url import libpq_url, with_database
 from tickdeck.testing.dashboard import LiveServer, serving
 from tickdeck.testing.databases import Databases
 from tickdeck.testing.ticks import TickFactory
@@ -54,7 +55,7 @@ DATA_ROUTES = ("candles?symbol={symbol}&interval=1m", "ticks?symbol={symbol}")
 @contextmanager
 def database_away(url: str) -> Iterator[None]:
     """Cut every connection of the dashboard and let none in until the block ends."""
-    name = url.rpartition("/")[2].partition("?")[0]
+    name = conninfo_to_dict(libpq_url(url))["dbname"]
     with psycopg.connect(with_database(url, "postgres"), autocommit=True) as admin:
         admin.execute(f'alter database "{name}" allow_connections false')
         try:

@@ -195,7 +195,7 @@ async def until_pong(connection: websockets.ClientConnection, pong: object) -> l
             '{"replay":{"open":{"symbols":["NYSE"],"day":"2024-03-08","start":[]}}}',
             "start must be open or day",
         ),
-        ('{"subscribe":{"watchlist":' + str([[]]) + "}}", "a symbol is a text"),
+        ('{"subscribe":{"watchlist":' + str([[]]) + "}}", "watchlist: the symbol is no text"),
         ('{"' + "x" * 60_000 + '":1}', "unknown request"),
         ("{" + ",".join(f'"{n}":1' for n in range(5_000)) + "}", "unknown request"),
     ],

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.live_server import insert, live_server
-from tickdeck.db.url import with_database
+from tickdeck.db.url import libpq_url, with_database
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
@@ -17,7 +18,7 @@ T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 @asynccontextmanager
 async def database_away(url: str) -> AsyncIterator[None]:
     """Cut every connection of the dashboard and let none in until the block ends."""
-    name = url.rpartition("/")[2].partition("?")[0]
+    name = conninfo_to_dict(libpq_url(url))["dbname"]
     with psycopg.connect(with_database(url, "postgres"), autocommit=True) as admin:
         admin.execute(f'alter database "{name}" allow_connections false')
         try:
