@@ -117,7 +117,7 @@ def test_load_again_keeps_every_row_in_the_rejects_file(tickdeck: Tickdeck, tmp_
     assert rows(tickdeck.url, "select count(*) from ticks") == [(0,)]
     again = tmp_path / "again.csv"
     again.write_text(
-        SAMPLE.read_text(encoding="utf-8") + "2024-03-20T13:00:00Z,ALS,9,1,1,Q,\n", encoding="utf-8"
+        SAMPLE.read_text(encoding="utf-8") + "2024-03-20T13:00:00Z,ALS,9,83.5,1,Q,\n", encoding="utf-8"
     )
     ran = tickdeck("load", again, "--json")
     assert (ran.code, ran.summary["stored"], ran.summary["already"]) == (3, 1, 0)
