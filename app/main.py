@@ -233,6 +233,8 @@ async def serve_until_stopped(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
+        # A signal that came before has cancelled this task: it ends here, and not inside the server's start, which would log it.
+        await asyncio.sleep(0)
         if config.ssl and settings.dashboard.tls_certificate and settings.dashboard.tls_key:
             certificate = Certificate(
                 config.ssl, settings.dashboard.tls_certificate, settings.dashboard.tls_key
