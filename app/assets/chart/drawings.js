@@ -4,6 +4,7 @@
 
 import { closest, element, set, shape, write } from "../lib/dom.js";
 import { amount, change, percent } from "../lib/format.js";
+import { uuid } from "../lib/ids.js";
 import { intervalMs } from "../lib/selection.js";
 import { Sharing } from "./sharing.js";
 import { iso } from "../lib/zone.js";
@@ -308,7 +309,7 @@ export class Drawings {
     const place = this.placeAt(at);
     const kind = /** @type {Tool} */ (this.tool);
     const points = Array.from({ length: POINTS[kind] }, () => place);
-    this.making = { id: newId(), kind, points, text: "", locked: false, hidden: false };
+    this.making = { id: uuid(), kind, points, text: "", locked: false, hidden: false };
     this.placed = 1;
     this.refresh();
   }
@@ -553,13 +554,4 @@ function beyond(/** @type {Point} */ from, /** @type {Point} */ through, /** @ty
   const reach = [dx > 0 ? (right - from.x) / dx : dx < 0 ? (left - from.x) / dx : Infinity, dy > 0 ? (bottom - from.y) / dy : dy < 0 ? (top - from.y) / dy : Infinity];
   const far = Math.max(1, Math.min(...reach.filter((one) => one > 0)));
   return { x: from.x + dx * far, y: from.y + dy * far };
-}
-
-/** A random UUID, also on a page without TLS. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 15) | 64;
-  bytes[8] = (bytes[8] & 63) | 128;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
