@@ -85,7 +85,7 @@ def _answering(container: DockerContainer, urls: list[str]) -> str:
             break
         time.sleep(0.1)  # nothing tells when a database inside a container is ready but asking it
     said = b"\n".join(container.get_logs()).decode(errors="replace")[-2000:]
-    raise DatabaseUnavailableError(f"the container of {image()} did not start: {said or why}")
+    raise DatabaseUnavailableError(f"the container of {image()} did not start: {why}\n{said}".rstrip())
 
 
 def _require_image() -> None:
