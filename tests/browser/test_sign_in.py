@@ -45,6 +45,13 @@ def sign_in(watched: Watched, dashboard: Dashboard, password: str = PASSWORD) ->
     watched.page.get_by_role("button", name="Sign in").click()
 
 
+async def end_sessions(pool: Pool) -> None:
+    """End anna's, as an administrator would."""
+    user = await users.find_user(pool, "anna")
+    assert user is not None
+    await users.end_sessions_of(pool, user.id)
+
+
 def test_signs_in_comes_back_and_signs_out(guarded: tuple[Dashboard, str], watched: Watched) -> None:
     dashboard, _ = guarded
     sign_in(watched, dashboard)
@@ -64,16 +71,29 @@ def test_a_session_that_ends_while_frames_stream_leads_to_the_door(
     sign_in(watched, dashboard)
     watched.state("live")
     expect(watched.page.locator("#headline-last")).not_to_be_empty()
-
-    async def end(pool: Pool) -> None:
-        user = await users.find_user(pool, "anna")
-        assert user is not None
-        await users.end_sessions_of(pool, user.id)
-
     watched.allow(r"401 \(Unauthorized\)")  # what the page may just be asking for
     watched.allow("body stream already read")  # Dash reads the refusal of a callback twice
-    with_settings(url, end)
+    with_settings(url, end_sessions)
     watched.page.wait_for_url("**/login?next=*")
+
+
+def test_who_signs_out_is_led_nowhere_else_by_the_socket_that_closes_then(
+    guarded: tuple[Dashboard, str], watched: Watched
+) -> None:
+    dashboard, url = guarded
+    sign_in(watched, dashboard)
+    watched.state("live")
+    watched.allow(r"401 \(Unauthorized\)")
+    watched.allow("body stream already read")
+    watched.allow("WebSocket connection to .* failed")  # the page tries again: nothing leads it away here
+    # As while the answer to his signing out is on its way.
+    watched.page.evaluate("() => addEventListener('submit', (event) => event.preventDefault())")
+    watched.page.get_by_role("button", name="Sign out").click()
+    there = watched.page.url
+    with_settings(url, end_sessions)
+    expect(watched.page.locator("#status")).not_to_have_attribute("data-state", "live")
+    watched.painted()
+    assert watched.page.url == there
 
 
 def test_signs_in_at_a_provider(

@@ -3,8 +3,15 @@
 /** The socket's close code where the session is over (app/web/gate.py). */
 const SESSION_OVER = 4401;
 
+/** Who signs out is on his way already: the socket, which closes then, must not lead him elsewhere. */
+let signingOut = false;
+addEventListener("pageshow", () => {
+  signingOut = false; // back by the browser's button
+});
+
 /** Leave for the door, and come back to this very view afterwards. */
 function toTheDoor() {
+  if (signingOut) return;
   location.assign(`login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
@@ -32,6 +39,9 @@ export async function showAccount(place) {
   const form = document.createElement("form");
   form.method = "post";
   form.action = "logout";
+  form.addEventListener("submit", () => {
+    signingOut = true;
+  });
   const button = document.createElement("button");
   button.textContent = "Sign out";
   form.append(button);
