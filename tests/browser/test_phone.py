@@ -10,9 +10,20 @@ from playwright.sync_api import BrowserContext, CDPSession, Playwright, expect
 
 from tests.browser.chromium import profile
 from tests.browser.dashboard import Dashboard
+from tests.browser.replaying import address, open_replay
 from tests.browser.watching import Console, Watched
 
 THUMB_PX = 40
+TIGHT_PX = 24
+"""How wide those at least are that share a line over the candles."""
+TOO_SMALL = """([thumb, tight]) => [...document.querySelectorAll(
+        '.top button, #transport button, #replay-timeline, .panel-head button, .chart-bar button, .chart-bar summary, '
+        + '.indicator-menu summary, .orderflow-buttons button, #watchlist .ag-row, #watchlist .ag-header-cell, '
+        + 'dialog button, dialog label')]
+    .filter((each) => each.checkVisibility())
+    .map((each) => [each.textContent || each.title, each.getBoundingClientRect(), each.closest('.orderflow-buttons') ? tight : thumb])
+    .filter(([, { width, height }, least]) => width < least || height < thumb)
+    .map(([name, { width, height }]) => [name, width, height])"""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +87,29 @@ def test_targets_are_as_large_as_a_thumb(walking: Dashboard, phone: Watched) -> 
         assert box is not None
         assert box["height"] >= THUMB_PX
         assert box["width"] >= THUMB_PX
+
+
+@pytest.mark.parametrize("size", [(390, 844), (768, 1024)], ids=["phone", "tablet"])
+def test_a_replay_has_room_for_thumbs_and_for_its_price(
+    day: Dashboard, phone: Watched, size: tuple[int, int]
+) -> None:
+    phone.page.set_viewport_size({"width": size[0], "height": size[1]})
+    page = open_replay(phone, address(day))
+    expect(page.locator("#headline-last")).to_have_text(re.compile(r"^1\d\d\.\d\d$"))
+    phone.until("document.querySelectorAll('#watchlist .ag-row').length === 4")
+    phone.until(
+        """() => document.querySelector('#headline-last').getBoundingClientRect().right
+            <= document.querySelector('.headline').getBoundingClientRect().right"""
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+    assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+    assert page.evaluate(TOO_SMALL, [THUMB_PX, TIGHT_PX]) == []
+    for opened, there in (("#columns-open", "#columns"), ("#list-edit", "#list-editor")):
+        page.locator(opened).tap()
+        expect(page.locator(there)).to_be_visible()
+        assert page.evaluate(TOO_SMALL, [THUMB_PX, TIGHT_PX]) == []
+        page.keyboard.press("Escape")
+        expect(page.locator(there)).to_have_count(0)
 
 
 def test_taps_choose_symbol_and_interval(walking: Dashboard, phone: Watched) -> None:

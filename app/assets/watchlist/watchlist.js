@@ -19,7 +19,8 @@ import { gapsOf, trouble } from "./trouble.js";
  *   volume: number, high: ?number, low: ?number, vwap: ?number, time: ?number, trades?: number, state?: string, told?: string, gaps?: ?number}} Row
  */
 
-const PHONE = matchMedia("(max-width: 760px)");
+/** Who taps: on a phone, or with fingers on a larger screen. */
+const TAPPED = matchMedia("(max-width: 760px), (pointer: coarse)");
 /** The columns, those that are needed most first. */
 const COLUMNS = [
   "symbol", "last", "gaps", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap", "range", "spark",
@@ -107,7 +108,7 @@ export class Watchlist {
       this.tellStates();
     });
     setInterval(() => document.hidden || this.tellStates(), STATES_EVERY_MS);
-    PHONE.addEventListener("change", () => this.fit());
+    TAPPED.addEventListener("change", () => this.fit());
     this.fit();
   }
 
@@ -464,9 +465,10 @@ export class Watchlist {
     this.search.blur();
   }
 
-  /** Rows a thumb can hit on a phone. */
+  /** Rows and headers that a thumb can hit, where there are thumbs. */
   fit() {
-    this.api.setGridOption("rowHeight", PHONE.matches ? 40 : 24);
+    this.api.setGridOption("rowHeight", TAPPED.matches ? 40 : 24);
+    this.api.setGridOption("headerHeight", TAPPED.matches ? 40 : 28);
     this.api.resetRowHeights();
   }
 
