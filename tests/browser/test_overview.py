@@ -21,6 +21,21 @@ LEAVES = """() => { const { ids, values, parents } = document.querySelector('.ov
 
 
 BUILT_S = 400
+MOVERS = """async () => {
+    const { moversOf } = await import('/assets/overview/overview.js');
+    const row = (symbol, state) => ({ symbol, state, last: 1, change_pct: 1, volume: 1, vwap: 1 });
+    const of = (...states) => moversOf(states.map((state) => row(state, state)), new Map()).map(({ symbol }) => symbol);
+    return [of('live', 'old', 'closed'), of('old')];
+}"""
+CONTRASTS = """() => {
+    const light = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255)
+        .map((each) => (each <= 0.04 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
+    return [...document.querySelectorAll('.overview-map .slice')].filter((slice) => slice.querySelector('text'))
+        .map((slice) => ['text', 'path'].map((part) => light(getComputedStyle(slice.querySelector(part)).fill) + 0.05))
+        .map(([text, path]) => Math.max(text, path) / Math.min(text, path));
+}"""
+"""How well each text of the treemap is told from what it stands on; axe does not look into drawings."""
 
 
 def asked(dashboard: Dashboard, path: str) -> Any:
@@ -48,9 +63,13 @@ def test_treemap_breadth_and_movers_go_on_live(walking: Dashboard, watched: Watc
     page.keyboard.press("o")
     watched.until("document.querySelector('.overview-map')?.dataset.drawn === '20'")
     assert page.evaluate("Plotly.version") == charts, "the chart's Plotly stays"
+    assert page.evaluate(MOVERS) == [["live", "closed"], ["old"]], "what is old is none of today's"
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 20
+    assert min(contrasts) > 4.5
     leaves = page.evaluate(LEAVES)
     sectors = {each["symbol"]: each["sector"] for each in asked(walking, "instruments")}
-    assert {i.removeprefix("symbol "): p for i, _, p in leaves if p} == {
+    assert {i.removeprefix("symbol "): p for i, _, p in leaves if i.startswith("symbol ")} == {
         symbol: f"sector {sector}" for symbol, sector in sectors.items()
     }
     for sector in {f"sector {each}" for each in sectors.values()}:
@@ -101,9 +120,13 @@ def test_in_a_replay_it_shows_the_replay(watched: Watched, day: Dashboard) -> No
     page = open_replay(watched, address(day, "14:30", speed="1"))
     page.click("#overview-open")
     watched.until("document.querySelector('.overview-map')?.dataset.drawn === '4'")
-    assert {i for i, _, parent in page.evaluate(LEAVES) if parent} == {
+    assert {i for i, _, _ in page.evaluate(LEAVES) if i.startswith("symbol ")} == {
         f"symbol {each}" for each in ("AIG", "BAC", "IBM", "SPY")
     }
     assert any("until=2013-10-07T14:3" in url for url in watched.requests if "usual-volumes" in url)
+    page.click('[data-replay="toggle"]')  # it does not cover what moves the replay
+    expect(page.locator("body")).to_have_attribute("data-replaying", "playing")
+    page.click('[data-replay="toggle"]')
+    expect(page.locator("body")).to_have_attribute("data-replaying", "paused")
     page.keyboard.press("Escape")
     expect(page.locator("#overview")).to_be_hidden()

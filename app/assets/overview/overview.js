@@ -18,9 +18,13 @@ const EVERY_MS = 2_000;
 const USUAL_EVERY_MS = 600_000;
 const MOST_LEAVES = 500;
 const MOST_LISTED = 8;
+/** Between what is above it and its edge, as between panels. */
+const GAP_PX = 4;
 /** A change of so many per cent has the full colour. */
 const FULL_COLOR = 3;
 const NO_SECTOR = "Other";
+/** Over the treemap, as the label of its root. */
+const LEGEND = `Area: the day's turnover · colour: its change, full from ±${FULL_COLOR}% on`;
 
 /** @type {any} */
 let plotly = null;
@@ -77,7 +81,11 @@ export class Overview {
       if (symbol) this.open(symbol);
     });
     onLook(() => this.isOpen && void this.draw());
-    addEventListener("resize", () => this.isOpen && plotly?.Plots.resize(this.map));
+    addEventListener("resize", () => {
+      if (!this.isOpen) return;
+      this.place();
+      plotly?.Plots.resize(this.map);
+    });
   }
 
   get isOpen() {
@@ -91,6 +99,12 @@ export class Overview {
     if (!this.isOpen) return this.button.focus();
     this.timer = window.setInterval(() => document.hidden || void this.draw(), EVERY_MS);
     return void this.draw();
+  }
+
+  /** Over the panels, below whatever the header and a replay's controls take. */
+  place() {
+    const panels = document.querySelector("main").getBoundingClientRect();
+    this.at.style.top = `${panels.top + GAP_PX}px`;
   }
 
   /** Show a symbol's chart. @param {string} symbol */
@@ -116,6 +130,7 @@ export class Overview {
   async draw() {
     if (this.drawing) return;
     this.drawing = true;
+    this.place();
     try {
       await this.readUsual();
       const movers = moversOf(this.rows(), this.usual);
@@ -165,29 +180,27 @@ export class Overview {
       const weighted = its.reduce((/** @type {number} */ sum, /** @type {Mover} */ each) => sum + each.change * each.turnover, 0) / turnover;
       return { name, turnover, change: weighted };
     });
+    const whole = tops.reduce((sum, { turnover }) => sum + turnover, 0);
+    const colors = [ink("panel"), ...[...tops, ...shown].map(({ change }) => colorOf(change))];
     const trace = {
       type: "treemap",
       branchvalues: "total",
-      ids: [...tops.map(({ name }) => `sector ${name}`), ...shown.map(({ symbol }) => `symbol ${symbol}`)],
-      labels: [...tops.map(({ name }) => plain(name)), ...shown.map(({ symbol }) => plain(pairOf(symbol)))],
-      parents: [...tops.map(() => ""), ...shown.map(({ sector }) => `sector ${sector}`)],
-      values: [...tops.map(({ turnover }) => turnover), ...shown.map(({ turnover }) => turnover)],
-      text: [...tops, ...shown].map(({ change }) => percent(change)),
+      ids: ["all", ...tops.map(({ name }) => `sector ${name}`), ...shown.map(({ symbol }) => `symbol ${symbol}`)],
+      labels: [LEGEND, ...tops.map(({ name }) => plain(name)), ...shown.map(({ symbol }) => plain(pairOf(symbol)))],
+      parents: ["", ...tops.map(() => "all"), ...shown.map(({ sector }) => `sector ${sector}`)],
+      values: [whole, ...tops.map(({ turnover }) => turnover), ...shown.map(({ turnover }) => turnover)],
+      text: ["", ...[...tops, ...shown].map(({ change }) => percent(change))],
       textinfo: "label+text",
       hoverinfo: "skip",
       sort: true,
-      root: { color: ink("panel") },
       tiling: { pad: 1 },
       pathbar: { visible: false },
       marker: {
-        colors: [...tops, ...shown].map(({ change }) => change),
-        colorscale: [[0, ink("down-label")], [0.5, ink("hover")], [1, ink("up-label")]],
-        cmin: -FULL_COLOR,
-        cmax: FULL_COLOR,
+        colors,
         line: { width: 1, color: ink("panel") },
         pad: { t: 20, l: 1, r: 1, b: 1 },
       },
-      textfont: { color: [...tops, ...shown].map(({ change }) => (Math.abs(change) > FULL_COLOR / 2 ? "#ffffff" : ink("text"))) },
+      textfont: { color: colors.map((color) => readableOn(color)) },
     };
     const layout = { margin: { t: 0, l: 0, r: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", font: { color: ink("text"), family: getComputedStyle(document.body).fontFamily, size: 12 } };
     await Plotly.react(this.map, [trace], layout, { displayModeBar: false, responsive: false });
@@ -202,14 +215,34 @@ export class Overview {
   }
 }
 
+/** Red, green and blue of `#rrggbb`. @param {string} color */
+const channels = (color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+
+/** The colour of a change: the more of that of rising or falling prices, the larger it is. @param {number} change in per cent */
+function colorOf(change) {
+  const share = Math.min(1, Math.abs(change) / FULL_COLOR);
+  const [none, full] = [ink("hover"), ink(change < 0 ? "down-label" : "up-label")].map(channels);
+  return `#${none.map((from, at) => Math.round(from + share * (full[at] - from)).toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Black or white, whichever is told from a colour more easily: at least 4.5:1, as WCAG has it. @param {string} color `#rrggbb` */
+function readableOn(color) {
+  const [red, green, blue] = channels(color).map((value) => (value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+}
+
 /** Plotly reads some markup in labels: a name that looks like it is shown as it is. @param {string} text */
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
-/** The symbols that traded on the day they show. @param {Iterable<Row>} rows @param {Map<string, number>} usual @returns {Mover[]} */
+/**
+ * The symbols that traded on the newest day there is: what is old beside others says nothing of their day.
+ * @param {Iterable<Row>} rows @param {Map<string, number>} usual @returns {Mover[]}
+ */
 export function moversOf(rows, usual) {
+  const known = [...rows].filter(({ last, change_pct: change }) => last !== null && change !== null);
+  const newest = known.filter(({ state }) => state !== "old");
   const movers = [];
-  for (const { symbol, last, change_pct: change, volume, vwap } of rows) {
-    if (last === null || change === null) continue;
+  for (const { symbol, last, change_pct: change, volume, vwap } of newest.length ? newest : known) {
     const mean = usual.get(symbol);
     movers.push({ symbol, sector: sectorOf(symbol) || NO_SECTOR, turnover: volume * (vwap ?? 0), change, last, usual: mean ? volume / mean : null });
   }
