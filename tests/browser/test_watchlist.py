@@ -51,6 +51,14 @@ def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
         [case for case, _ in WAYS],
     )
     assert words == [word for _, word in WAYS]
+    ages = watched.page.evaluate(
+        """async (cases) => {
+            const { freshness } = await import('/assets/watchlist/freshness.js');
+            return cases.map((each) => freshness(...each, 'America/New_York'));
+        }""",
+        [case for case, _ in AGES],
+    )
+    assert ages == [word for _, word in AGES]
     assert watched.page.locator('#watchlist [col-id="gaps"]').count() == 0
     market.miss(dear, feed="a live one", stretches=2)
     shows(watched, dear, "gaps", "2")
@@ -92,6 +100,26 @@ WAYS = [
     (("SPY", "live", [feed(connected=False, **KRAKEN)]), None),
 ]
 """A symbol, what the status line says, the feeds; and what its row says then."""
+
+
+def at(day: int, clock: str) -> int:
+    """A time of October 2013 in UTC, ms; the 4th was a Friday."""
+    return round(datetime.fromisoformat(f"2013-10-{day:02}T{clock}+00:00").timestamp() * 1000)
+
+
+SESSIONS = [[at(day, "13:30"), at(day, "20:00")] for day in (4, 7)]
+AGES = [
+    ((at(7, "15:00"), at(7, "15:00:59"), SESSIONS), "live"),
+    ((at(7, "15:00"), at(7, "15:05"), SESSIONS), "quiet"),
+    ((at(7, "13:00"), at(7, "15:00"), SESSIONS), "quiet"),  # before the open of the day
+    ((at(7, "19:59"), at(7, "21:00"), SESSIONS), "closed"),
+    ((at(4, "19:59"), at(6, "12:00"), SESSIONS), "closed"),  # on a Sunday nothing is newer
+    ((at(4, "19:59"), at(7, "15:00"), SESSIONS), "old"),
+    ((at(6, "23:00"), at(7, "15:00"), []), "quiet"),  # around the clock
+    ((at(6, "10:00"), at(7, "15:00"), []), "old"),
+    ((None, at(7, "15:00"), SESSIONS), ""),
+]
+"""When a symbol had its last tick, the market's clock, the regular hours around it; and what its row says."""
 
 
 def test_zones_that_could_not_be_read_at_first_are_read_again(
