@@ -46,9 +46,17 @@ def test_no_serious_findings_of_axe(walking: Dashboard, watched: Watched, theme:
     ):
         page.click(opened)
         expect(page.locator(there)).to_be_visible()
+        if there == "#alerts":
+            page.click("#alerts summary")  # its addresses, too
         found[there] = findings(page)
         page.keyboard.press("Escape")
-    for opened, there in (("#palette-open", "#palette"), ("#keys-open", "#keys"), ("#look-open", "#look")):
+    for opened, there in (
+        ("#palette-open", "#palette"),
+        ("#keys-open", "#keys"),
+        ("#look-open", "#look"),
+        ("#list-edit", "#list-editor"),
+        ("#columns-open", "#columns"),
+    ):
         page.click(opened)
         expect(page.locator(there)).to_be_visible()
         if there == "#palette":
@@ -56,6 +64,13 @@ def test_no_serious_findings_of_axe(walking: Dashboard, watched: Watched, theme:
         found[there] = findings(page)
         page.keyboard.press("Escape")
         expect(page.locator(there)).to_have_count(0)
+    page.click("#chart-tools summary")
+    expect(page.locator("#chart-tools [data-tool]").first).to_be_visible()
+    found["drawings"] = findings(page)
+    page.keyboard.press("Escape")
+    page.click("#overview-open")
+    watched.until("document.querySelector('.overview-map')?.dataset.drawn === '20'")
+    found["overview"] = findings(page)
     assert {where: what for where, what in found.items() if what} == {}
 
 
