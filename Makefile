@@ -68,7 +68,7 @@ reliability: $(DEV) ## write the table of faults in docs/reliability.md anew, af
 # Only the newest state of the registry goes into the locks; needs uv.
 lock:               ## lock the newest dependencies again
 	uv pip compile pyproject.toml --group build $(UV_LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --group dev --extra testing -c requirements.lock $(UV_LOCK) -o requirements-dev.lock
+	uv pip compile pyproject.toml --group dev --extra testing --extra ccxt -c requirements.lock $(UV_LOCK) -o requirements-dev.lock
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
 $(RUN): requirements.lock pyproject.toml

@@ -74,9 +74,9 @@ class Page:
 class Exchange(ABC):
     """One exchange, as the feed sees it.  Symbols here are the exchange's own names."""
 
-    name: ClassVar[str]
+    name: str
     """Such as binance; the feed's name on the command line."""
-    venue: ClassVar[str]
+    venue: str
     """What stands before the colon of a symbol: BINANCE."""
     socket: ClassVar[str]
     """Where its WebSocket is."""

@@ -123,6 +123,7 @@ class ExchangeFeed:
         *,
         recall: Recall = nothing_stored,
         name: str | None = None,
+        connect: type[Connection] = Connection,
     ) -> None:
         if not pairs:
             raise ConfigurationError(f"{exchange.name}: name the symbols, such as {exchange.name}:BTC/USDT")
@@ -134,6 +135,7 @@ class ExchangeFeed:
         """Trades that did not come by themselves, and were asked for."""
         self.reconnects = 0
         self._recall = recall
+        self._connect = connect
         self._lines: dict[str, _Line] = {}
         self._wanted = list(dict.fromkeys(pair.strip() for pair in pairs))
         self._inbox: asyncio.Queue[Message | _Filled | _Failed | None] = asyncio.Queue(INBOX)
@@ -488,7 +490,7 @@ class ExchangeFeed:
             await backoff.pause()
 
     def _new_connection(self) -> Connection:
-        connection = Connection(self.exchange, list(self._lines), self._inbox, self._pulse)
+        connection = self._connect(self.exchange, list(self._lines), self._inbox, self._pulse)
         self._connections.append(connection)
         self._connected_at.append(time.monotonic())
         return connection

@@ -72,7 +72,7 @@ class Rest:
             else:
                 if answer.status_code in _BUSY or answer.status_code == 503:
                     why = f"it answers {answer.status_code}"
-                    self._be_free_in(_asked_to_wait_s(answer.headers.get("retry-after")))
+                    self._be_free_in(asked_to_wait_s(answer.headers.get("retry-after")))
                 elif answer.status_code >= 500:
                     why = f"it answers {answer.status_code}"
                 elif answer.status_code >= 400:
@@ -96,7 +96,7 @@ class Rest:
         self._free_at = max(self._free_at, time.monotonic() + min(seconds, LONGEST_WAIT_S))
 
 
-def _asked_to_wait_s(header: str | None) -> float:
+def asked_to_wait_s(header: str | None) -> float:
     """What `Retry-After` asks for: seconds, or a date."""
     if header is None:
         return 0.0

@@ -62,6 +62,8 @@ class LocalBinance(LocalExchange):
                 "exchangeFilters": [],
                 "symbols": [_info(symbol) for symbol in self.symbols],
             }
+        if path in {"/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"}:
+            return {"symbols": []}  # there are no futures
         if path == "/api/v3/klines":
             return self._klines(query, unit)
         if path not in {"/api/v3/historicalTrades", "/api/v3/trades"}:

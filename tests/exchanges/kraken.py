@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Self
 
 import orjson
@@ -62,23 +63,25 @@ class LocalKraken(LocalExchange):
         if path == "/0/public/Time":
             return {"error": [], "result": {"unixtime": self.now_us // 1_000_000, "rfc1123": ""}}
         if path == "/0/public/AssetPairs":
-            asked = query.get("pair", "").split(",")
+            asked = query["pair"].split(",") if "pair" in query else [_name(each) for each in self.symbols]
             return {
                 "error": [],
                 "result": {_name(each): _pair(each) for each in self.symbols if _name(each) in asked},
             }
+        if path == "/0/public/Assets":
+            return {"error": [], "result": {}}
         pair = next((each for each in self.symbols if _name(each) == query.get("pair")), None)
         if path == "/0/public/OHLC" and pair is not None:
             candles = self.candles(pair, 60 * int(query["interval"]), 720)
             rows = [
                 [start, *map(str, values[:4]), str(values[3]), str(values[4]), 7] for start, values in candles
             ]
-            return {"error": [], "result": {pair.replace("/", ""): rows, "last": candles[-2][0]}}
+            return {"error": [], "result": {_name(pair): rows, "last": candles[-2][0]}}
         if path != "/0/public/Trades" or pair is None:
             return {"error": ["EQuery:Unknown asset pair"]}
         count = min(1000, int(query.get("count", "1000")))
         if "since" in query:
-            found = [each for each in self.asked_for(pair) if _ns(each) > int(query["since"])][:count]
+            found = [each for each in self.asked_for(pair) if _ns(each) > _since_ns(query["since"])][:count]
         else:
             found = self.asked_for(pair)[-count:]
         last = str(_ns(found[-1])) if found else query.get("since", "0")
@@ -94,12 +97,17 @@ class LocalKraken(LocalExchange):
             ]
             for each in found
         ]
-        return {"error": [], "result": {pair.replace("/", ""): listed, "last": last}}
+        return {"error": [], "result": {_name(pair): listed, "last": last}}
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self.heartbeat_s)
             await self.say_to_all(lambda _: [json.dumps({"channel": "heartbeat"})])
+
+
+def _since_ns(since: str) -> int:
+    """Nanoseconds, or seconds with a point."""
+    return int(Decimal(since) * (1 if Decimal(since) > 10**14 else 10**9))
 
 
 def _seconds(ns: int) -> orjson.Fragment:
@@ -118,6 +126,8 @@ def _name(pair: str) -> str:
 def _pair(pair: str) -> dict[str, Any]:
     return {
         "altname": _name(pair),
+        "base": _name(pair.partition("/")[0]),
+        "quote": pair.partition("/")[2],
         "wsname": pair.replace("BTC", "XBT").replace("DOGE", "XDG"),
         "pair_decimals": 2,
         "lot_decimals": 8,

@@ -12,7 +12,7 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.exchanges.binance import LocalBinance
 from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange
-from tests.feeds.exchange.sources import ExchangeSource
+from tests.feeds.exchange.sources import CcxtSource, ExchangeSource, SoonCcxt
 from tickdeck.db.feed_gaps import list_gaps
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
@@ -74,6 +74,7 @@ LOCAL: dict[str, tuple[type[LocalExchange], type[Exchange]]] = {
     "coinbase": (LocalCoinbase, SwiftCoinbase),
     "kraken": (LocalKraken, SwiftKraken),
     "alpaca": (LocalAlpaca, SoonAlpaca),
+    "ccxt": (LocalBinance, SoonCcxt),
 }
 FAULTS: dict[str, Fault] = {
     "cut": lambda local: local.cut(),
@@ -93,12 +94,19 @@ BY_NUMBER: dict[str, Fault] = {
     "numbers anew": lambda local: local.count_anew(),
 }
 """Those that only numbers which count can tell."""
+TOLD: dict[str, dict[str, Fault]] = {
+    "alpaca": FAULTS,
+    "ccxt": FAULTS | {name: fault for name, fault in BY_NUMBER.items() if name != "lost"},
+}
+"""Where numbers do not count: ccxt makes a connection anew that said what it cannot read."""
 
 
 def made(name: str) -> tuple[LocalExchange, ExchangeSource]:
     """A local exchange, and the adapter on it."""
     local, adapter = LOCAL[name]
     exchange = local(["AAPL", "SPY", "MSFT"] if name == "alpaca" else PAIRS)
+    if name == "ccxt":
+        return exchange, CcxtSource(exchange)
 
     def options(url: str) -> ExchangeOptions:
         given: dict[str, Any] = {"url": url, "silence": 1.0, "history": False}
@@ -208,7 +216,9 @@ async def _outcome(
     )  # fmt: skip
 
 
-async def all_faults(local: LocalExchange, settled: Settled, *, rate: float = 200.0) -> None:
+async def all_faults(
+    local: LocalExchange, settled: Settled, *, faults: Mapping[str, Fault] | None = None, rate: float = 200.0
+) -> None:
     """Each fault while trades go on, the next one once it has had its effect and somebody listens again."""
 
     async def trades(count: int = 20) -> None:
@@ -219,7 +229,7 @@ async def all_faults(local: LocalExchange, settled: Settled, *, rate: float = 20
 
     trading = asyncio.create_task(local.run(rate))
     try:
-        for fault in (FAULTS | (BY_NUMBER if local.name != "alpaca" else {})).values():
+        for fault in (faults or FAULTS | BY_NUMBER).values():
             await trades()
             if fault is BY_NUMBER["numbers anew"]:
                 await settled()  # what could be asked for until now cannot any more
@@ -278,7 +288,9 @@ def main() -> None:
                     given.exchange,
                     pool,
                     Path(folder),
-                    lambda local, settled: all_faults(local, settled, rate=given.rate),
+                    lambda local, settled: all_faults(
+                        local, settled, faults=TOLD.get(given.exchange), rate=given.rate
+                    ),
                 )
 
     outcome = asyncio.run(run())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from tests.exchanges.local import LocalExchange, Made
 from tickdeck.db.session import Pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
+from tickdeck.feeds.exchange.ccxt import Ccxt, CcxtFeed, CcxtOptions
 from tickdeck.feeds.exchange.feed import ExchangeFeed
 from tickdeck.feeds.exchange.plugin import recalled
 from tickdeck.testing.feed_contract import Happened
@@ -77,3 +78,28 @@ class ExchangeSource:
     async def go_silent(self) -> None:
         """Half-open."""
         self.local.go_silent()
+
+
+class SoonCcxt(Ccxt):
+    """The local ones have their trades over REST at once."""
+
+    settles_s = 0.2
+
+
+class CcxtSource(ExchangeSource):
+    """A local exchange, and ccxt's own client of it."""
+
+    def __init__(self, local: LocalExchange) -> None:
+        super().__init__(local, SoonCcxt)
+
+    def feed(self, pool: Pool) -> CcxtFeed:
+        """See `ExchangeSource.feed`."""
+        options = CcxtOptions(url=self.local.url, silence=SILENCE_S, history=False)
+        exchange = SoonCcxt(options, self.local.name)
+        return CcxtFeed(exchange, self.local.symbols, lambda symbol: recalled(pool, exchange.name, symbol))
+
+    def happened_as(self, made: Made) -> Happened:
+        """To the millisecond, of a venue of ccxt's."""
+        symbol = f"CCXT-{self.local.name.upper()}:{made.symbol}"
+        ms = made.time_us // 1000
+        return Happened(symbol, 1000 * ms, made.number, float(made.price), float(made.size))

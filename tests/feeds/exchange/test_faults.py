@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.exchanges.storm import LOCAL, all_faults, storm
+from tests.exchanges.storm import LOCAL, TOLD, all_faults, storm
 from tickdeck.db.session import open_pool
 
 
@@ -16,7 +17,7 @@ from tickdeck.db.session import open_pool
 )
 async def test_all_faults_one_after_the_other(tickdeck_db: str, tmp_path: Path, name: str) -> None:
     async with await open_pool(tickdeck_db, role="writer", size=4) as pool:
-        outcome = await storm(name, pool, tmp_path, all_faults)
+        outcome = await storm(name, pool, tmp_path, partial(all_faults, faults=TOLD.get(name)))
     assert (outcome.lost, outcome.doubled, outcome.wrong) == (0, 0, 0), outcome
     assert outcome.stored + outcome.in_gaps == outcome.trades
     assert outcome.stored > 0.7 * outcome.trades  # what a new count has made unknown is in gaps
