@@ -57,11 +57,16 @@ class Neighbours:
             powers = [power_of(price, each.price) for each in near]
             if all(powers) and batch.origins is not None:
                 times = f"{10 ** powers[0]:,} times" if powers[0] > 0 else f"a {10 ** -powers[0]:,}th of"
+                say = (
+                    f"say --price-scale {10 ** powers[0]}"
+                    if powers[0] > 0
+                    else "what is stored may be the one that is wrong"
+                )
                 return FileError(
                     file,
                     f"its first prices of {symbol} ({price:.12g}) are {times} what is stored of {iso(near[0].time_us)} "
-                    f"({near[0].price:.12g}), as where one of both is in cents: say --price-scale, such as 100, or 1 where they are "
-                    "right as they are written, as after a split",
+                    f"({near[0].price:.12g}), as where one of both is in cents: where both are true prices, as after a split, "
+                    f"--price-scale 1 takes them as they are written; else {say}",
                     line=batch.origins.line(row),
                     field="price",
                 )

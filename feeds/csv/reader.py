@@ -39,7 +39,7 @@ from tickdeck.feeds.csv.layout import Layout, find_layout, is_header, same_names
 from tickdeck.feeds.csv.notations import NO_ASKS
 from tickdeck.feeds.csv.options import CsvOptions
 from tickdeck.feeds.csv.order import DoubleHours, Fills, Occurrences, runs_newest_first
-from tickdeck.feeds.csv.reading import OWN, Reading, described, find_reading
+from tickdeck.feeds.csv.reading import Reading, described, find_reading
 from tickdeck.feeds.csv.rows import FieldError, Row, read_key, read_row, text_of
 from tickdeck.feeds.csv.scales import Scales
 from tickdeck.feeds.csv.times import wall_clock_of
@@ -332,8 +332,7 @@ class CsvReader:
         """Refuse what each row alone does not tell: a last line that was cut, other units, times of other days or halves of them."""
         reading = facts.reading
         rejects: list[Reject] = []
-        own = reading.layout.names[: len(OWN)] == OWN  # what an export wrote comes back as it was
-        if self._repairs is None and not reading.options.all_rows and not own:
+        if self._repairs is None and not reading.options.all_rows:
             rejects += self._refuse_stand_ins(fields, columns, facts)
             rejects += self._refuse_cut(fields, columns, facts)
             if self._options.price_scale is None:
@@ -408,16 +407,17 @@ class CsvReader:
             if change.alone:
                 columns.good[change.row] = False
                 reason = (
-                    f"{change.words()}: a bad print, or of another unit (as it is written: --price-scale 1)"
+                    f"{change.words()}: a bad print, or of another unit (put it right in the rejects file and load that; "
+                    "where it is right, load that as it is)"
                 )
                 rejects.append(Reject(self.file, number, "price", reason, shown(lines.raw(change.row))))
                 continue
             fault = FileError(
                 self.file,
-                f"{change.words()} and so it goes on, as where the unit changes: "
+                f"{change.words()} and so it goes on, as where another unit begins, such as cents: "
                 + ("what comes from here on is not read; " if begun else "")
-                + "have each unit in a file of its own, with --price-scale for cents (--price-scale 1: all are right as "
-                "they are written)",
+                + "where both are true prices, as before and after a split, --price-scale 1 takes them as they are written; else "
+                f"have each unit in a file of its own, that of the larger numbers with --price-scale {10 ** abs(change.power)}",
                 line=number,
                 field=facts.layout.names[at],
             )

@@ -94,6 +94,8 @@ _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _POWERS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 _SURELY_TOTAL: Final = 12
 _MUCH: Final = 2
+_SLIPS: Final = 10
+"""One of so many prices may be a slip."""
 _LATER_DATES: Final = frozenset(
     {"expiry", "expiration", "expirationdate", "expirydate", "maturity", "maturitydate", "settlement"}
 )
@@ -311,6 +313,8 @@ def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
             with_point, without = of.setdefault(symbol, ([], []))
             (with_point if "." in text else without).append(float(text))
     for symbol, (with_point, without) in of.items():
+        if _SLIPS * min(len(with_point), len(without)) <= len(with_point) + len(without):
+            continue  # `Scales` refuses those rows by themselves, or ends the file where they begin
         if not with_point or not without or min(with_point) <= 0 or min(without) <= _MUCH * max(with_point):
             continue
         if max(with_point) > _MUCH * min(with_point) or max(without) > _MUCH * min(without):
@@ -321,7 +325,9 @@ def _refuse_two_units(file: str, fields: Fields, layout: Layout) -> None:
             raise FileError(
                 file,
                 f"{texts[row]} is {times:,.0f} times what other prices of {symbol or 'it'} are, which have a point: it may "
-                "be of another unit, such as cents (--price-scale 1 takes all as they are written)",
+                "be of another unit, such as cents: where all are true prices, --price-scale 1 takes them as they are written; "
+                "else have each unit in a file of its own, that without a point with --price-scale "
+                f"{min(_POWERS, key=lambda power: abs(power / times - 1))}",
                 line=int(fields.lines.number[row]),
                 field=layout.names[layout.index["price"]],
             )

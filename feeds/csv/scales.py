@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -24,13 +24,16 @@ _LEVEL: Final = 5
 _STEADY: Final = 2.0
 _OFTEN: Final = 6
 _BEFORE: Final = 3
+_FEW: Final = 2
+_SHARE: Final = 10
+"""More rows than one of so many are no slips of a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """From `row` on (of the batch that was looked at) the prices of `symbol` are 10**`power` times what they were.
 
-    `alone`: there are too few rows behind it to tell a change from a bad print.
+    `alone`: it is refused by itself: too few rows like it follow to tell a change from a bad print.
     """
 
     row: int
@@ -60,9 +63,10 @@ class Scales:
     """The last price of each symbol, and what was noticed: `said` has the steps over more than an hour, as after a split.
 
     A change is a step by a power of ten, 100 or more, between neighbours of one symbol, to prices that stay there (five of
-    them, or where the notation changes as well, as from 187.15 to 18715, one) and came from a level that stayed; or many steps
-    there and back.  A crash, a squeeze or an auction moves through other prices or by other factors; a single bad print is
-    followed by its neighbours again; a split lies between two days.
+    them) and came from a level that stayed; or many steps there and back.  A crash, a squeeze or an auction moves through other
+    prices or by other factors; a single bad print is followed by its neighbours again; a split lies between two days.  Where
+    the notation changes as well, as from 187.15 to 18715, fewer than five rows that are followed by their neighbours again are of
+    another unit, and `alone`.
     """
 
     said: list[str] = field(default_factory=list)
@@ -122,12 +126,37 @@ class Scales:
         pointed: Callable[[int], bool],
     ) -> list[Change]:
         """The changes of one symbol, whose rows are `here`."""
+        slips, over, level_at = _slips(symbol, hits, here, rows, price, before, pointed)
+        if len(slips) > _FEW and len(slips) * _SHARE > here.stop - here.start:
+            return [replace(slips[0], alone=False)]  # which of both is the file's unit, nobody knows
+        if slips:
+            price = price.copy()
+            for each, level in level_at.items():
+                price[each] = level
+            if here.stop - 1 in level_at:
+                # What follows is to be measured by what was before.
+                self._last[symbol] = level_at[here.stop - 1], self._last[symbol][1]
+            hits = [hit for hit in hits if hit not in over]
+        return slips + self._steps(symbol, hits, here, rows, price, before, gap_us, pointed)
+
+    def _steps(
+        self,
+        symbol: str,
+        hits: list[int],
+        here: slice,
+        rows: NDArray[np.intp],
+        price: NDArray[np.float64],
+        before: NDArray[np.float64],
+        gap_us: NDArray[np.int64],
+        pointed: Callable[[int], bool],
+    ) -> list[Change]:
+        """The changes of one symbol that are no slips of a few rows."""
         found = []
         there_and_back = [hit for hit in hits if power_of(price[hit], before[hit], near=_NEAR)]
         for hit in hits:
             now = price[hit : min(hit + _LEVEL, here.stop)]
             was = price[max(here.start, hit - _LEVEL) : hit]
-            level = float(np.median(was)) if len(was) else float(before[hit])
+            level = _level(price, hit, here, before)
             power = power_of(float(np.median(now)), level)
             far = not power_of(float(np.median(now)), level, near=_NEAR)
             if not power or not _steady(now) or not _steady(was):
@@ -139,7 +168,7 @@ class Scales:
             change = Change(int(rows[hit]), symbol, power, float(price[hit]), level)
             if far and not other:
                 continue
-            if other and len(was) + len(now) > _LEAST:
+            if other and len(now) == _LEVEL:
                 found.append(change)
                 break
             if hit > here.start and len(was) < _BEFORE and np.isnan(before[here.start]):
@@ -156,13 +185,60 @@ class Scales:
                     Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True)
                     for each in range(hit, here.stop)
                 ]
-                # What follows is to be measured by what was before.
                 self._last[symbol] = level, self._last[symbol][1]
         if not any(not each.alone for each in found) and len(there_and_back) >= _OFTEN:
             hit = there_and_back[0]
             power = power_of(price[hit], before[hit])
             found = [Change(int(rows[hit]), symbol, power, float(price[hit]), float(before[hit]))]
         return found
+
+
+def _slips(
+    symbol: str,
+    hits: list[int],
+    here: slice,
+    rows: NDArray[np.intp],
+    price: NDArray[np.float64],
+    before: NDArray[np.float64],
+    pointed: Callable[[int], bool],
+) -> tuple[list[Change], set[int], dict[int, float]]:
+    """The rows of one symbol, fewer than five together, that are of another unit by their price and their notation.
+
+    With them the steps that they explain, and for each the level around it.
+    """
+    found: list[Change] = []
+    over: set[int] = set()
+    level_at: dict[int, float] = {}
+    for place, hit in enumerate(hits):
+        if hit in over:
+            continue
+        end = hits[place + 1] if place + 1 < len(hits) else here.stop
+        run, level = range(hit, end), _level(price, hit, here, before)
+        if np.isnan(before[here.start]) and hit - here.start < _BEFORE and end >= hit + _LEVEL:
+            # The first rows of a file are measured by what follows them.
+            run, level = range(here.start, hit), float(np.median(price[hit : hit + _LEVEL]))
+        power = power_of(float(np.median(price[run.start : run.stop])), level)
+        if len(run) >= _LEVEL or not power or not _steady(price[run.start : run.stop]):
+            continue
+        near = (
+            *range(max(here.start, run.start - _LEVEL), run.start),
+            *range(run.stop, min(here.stop, run.stop + _LEVEL)),
+        )
+        around = [pointed(int(rows[each])) for each in near if 1 / _STEADY < price[each] / level < _STEADY]
+        own = [pointed(int(rows[each])) for each in run]
+        if around and ((not any(own) and any(around)) or (all(own) and not any(around))):
+            found += [
+                Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True) for each in run
+            ]
+            over |= {hit, end}
+            level_at |= dict.fromkeys(run, level)
+    return found, over, level_at
+
+
+def _level(price: NDArray[np.float64], hit: int, here: slice, before: NDArray[np.float64]) -> float:
+    """What a symbol's prices were before a step."""
+    was = price[max(here.start, hit - _LEVEL) : hit]
+    return float(np.median(was)) if len(was) else float(before[hit])
 
 
 def _steady(prices: NDArray[np.float64]) -> bool:

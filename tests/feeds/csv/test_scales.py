@@ -99,6 +99,54 @@ def test_the_last_rows_of_a_file_in_another_unit_are_refused(tmp_path: Path) -> 
     assert "a bad print, or of another unit" in rejects[0]
 
 
+SLIPS = {
+    "one": ([20], 60),
+    "two together": ([20, 21], 60),
+    "the first": ([0], 60),
+    "the last": ([59], 60),
+    "three, apart": ([5, 30, 40], 60),
+    "far into the file": ([45_000, 45_001, 59_999], 60_000),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_few_whole_prices_among_decimals_are_refused_by_themselves(tmp_path: Path, name: str) -> None:
+    places, count = SLIPS[name]
+    rows = [(at, symbol, f"{float(price) + 0.005:.3f}") for at, symbol, price in walk(count)]
+    wrong = [scaled([row], 100, "{:.0f}")[0] if n in places else row for n, row in enumerate(rows)]
+    prices, rejects, fault, _ = read(write(tmp_path / "slips.csv", wrong))
+    assert prices == [float(row[2]) for n, row in enumerate(rows) if n not in places]
+    assert (len(rejects), fault) == (len(places), "")
+    assert not any("--price-scale" in each for each in rejects), "that would take them as they are"
+    assert all("rejects file" in each for each in rejects)
+
+
+def test_many_whole_prices_among_decimals_end_the_file(tmp_path: Path) -> None:
+    rows = walk(400)
+    turns = [scaled([row], 100, "{:.0f}")[0] if n % 7 == 3 else row for n, row in enumerate(rows)]
+    prices, rejects, fault, _ = read(write(tmp_path / "turns.csv", turns))
+    assert (prices, rejects) == ([], [])
+    assert "--price-scale 100" in fault
+
+
+OWN_NAMES = "time,symbol,seq,price,size,bid,ask,exchange,conditions"
+
+
+def test_who_writes_the_columns_of_an_export_is_looked_at_as_all_are(tmp_path: Path) -> None:
+    rows = walk(120)
+    path = tmp_path / "own.csv"
+    mixed = rows[:60] + scaled(rows[60:], 100)
+    lines = [f"{at.isoformat()},{symbol},{n},{price},100,,,,T" for n, (at, symbol, price) in enumerate(mixed)]
+    path.write_text("\n".join([OWN_NAMES, *lines, ""]), encoding="utf-8")
+    prices, _, fault, _ = read(path)
+    assert prices == []
+    assert "100 times" in fault
+    lines = [f"{at.isoformat()},{symbol},{n},{price},100,,,,T1" for n, (at, symbol, price) in enumerate(rows)]
+    path.write_text("\n".join([OWN_NAMES, *lines])[:-1], encoding="utf-8")
+    prices, rejects, fault, _ = read(path)
+    assert (len(prices), len(rejects), fault) == (119, 1, "")
+
+
 def crash() -> Rows:
     """A flash crash: 40 dollars to a cent within a minute, by other steps than powers of ten, and back."""
     levels = [40, 38, 30, 21, 12, 7.5, 3, 1.4, 0.4, 0.15, 0.04, 0.01, 0.01, 0.01, 0.01, 0.01, 6, 24, 39]
