@@ -151,9 +151,7 @@ def find_layout(file: str, lines: Lines, options: CsvOptions, names: tuple[str, 
                 f"say --columns NAME,NAME,… or --preset{_fitting_presets(len(names))}"
             )
             raise FileError(file, reason, line=int(lines.number[0]))
-        if not len(preset.columns) - preset.optional <= len(names) <= len(preset.columns):
-            reason = f"has {len(names)} columns, the preset {preset.name} has {', '.join(preset.columns)}"
-            raise FileError(file, reason, line=int(lines.number[0]))
+        _require_fit(file, preset, names, first, int(lines.number[0]))
         return _layout(file, delimiter, preset.columns[: len(names)], options, lines, preset, skip=0)
     if len(names) == 1 and line.startswith('"') and len(_names(file, number, names[0], ",")) > 1:
         reason = (
@@ -177,6 +175,20 @@ def find_layout(file: str, lines: Lines, options: CsvOptions, names: tuple[str, 
     return _layout(file, delimiter, names, options, lines, preset, skip=at + 1)
 
 
+def _require_fit(file: str, preset: Preset, names: tuple[str, ...], first: str, line: int) -> None:
+    """Raise `FileError` where a file without a header may have other columns than `preset`; `names` are its first row's fields."""
+    if not len(preset.columns) - preset.optional <= len(names) <= len(preset.columns):
+        reason = f"has {len(names)} columns, the preset {preset.name} has {', '.join(preset.columns)}"
+        raise FileError(file, reason, line=line)
+    if preset.checked == "memory":
+        reason = (
+            f"has no header, and the layout of the preset {preset.name} was compared with no file of that vendor: look at "
+            f"{_short(first)!r}, leave --preset out, and name the {len(names)} columns in their order with --columns NAME,NAME,… "
+            f"(of the names {', '.join(preset.columns)}, if they are those)"
+        )
+        raise FileError(file, reason, line=line)
+
+
 def _recognised(
     preset: Preset | None,
     options: CsvOptions,
@@ -197,7 +209,9 @@ def _fitting_presets(columns: int) -> str:
     fitting = [
         each.name
         for each in presets().values()
-        if each.columns and len(each.columns) - each.optional <= columns <= len(each.columns)
+        if each.columns
+        and each.checked != "memory"
+        and len(each.columns) - each.optional <= columns <= len(each.columns)
     ]
     return f" (of {columns} columns: {', '.join(fitting)})" if fitting else ""
 
@@ -213,6 +227,9 @@ def _text(file: str, lines: Lines, row: int) -> str:
             "Japanese, `iconv -f cp932 -t utf-8`"
         )
         raise FileError(file, reason, line=number) from exc
+    if line.count("\x01") > 1:
+        reason = "its columns are set apart by the character 0x01: `tr '\\001' '\\t' < FILE | tickdeck load /dev/stdin …` makes tabs of it"
+        raise FileError(file, reason, line=number)
     if any(not character.isprintable() and character != "\t" for character in line):
         raise FileError(file, "this is no text: it looks like a binary file", line=number)
     return line

@@ -12,6 +12,7 @@ from tickdeck.db.market.types import UPDATES_ALL, UPDATES_VOLUME, concat, from_u
 from tickdeck.feeds.csv.options import CsvOptions, parse_options
 from tickdeck.feeds.csv.presets import presets
 from tickdeck.feeds.csv.reader import CsvReader
+from tickdeck.feeds.errors import FileError
 
 NEW_YORK = "America/New_York"
 # Name of the file, content, options besides the preset, the first tick: time, symbol, seq, price, size.
@@ -98,8 +99,12 @@ SAMPLES: dict[str, tuple[str, str, CsvOptions, tuple[str, str, int, float, float
         parse_options(time_zone="UTC"), ("2024-01-02T00:00:01.234", "EURUSD", 1, 1.15, 0),
     ),
     "mt5-python": (
-        "t.csv", ",time,bid,ask,last,volume,time_msc,flags,volume_real\n0,1704153601,100.1,100.2,100.15,10,1704153601234,56,10.0\n",
+        "t.csv", ",time,bid,ask,last,volume,time_msc,flags\n0,1704153601,100.1,100.2,100.15,10,1704153601234,56\n",
         parse_options(symbol="S"), ("2024-01-02T00:00:01.234", "S", 1, 100.15, 10),
+    ),
+    "mt5-python-real": (
+        "t.csv", ",time,bid,ask,last,volume,time_msc,flags,volume_real\n0,1704153601,100.1,100.2,100.15,0,1704153601234,56,0.5\n",
+        parse_options(symbol="S"), ("2024-01-02T00:00:01.234", "S", 1, 100.15, 0.5),
     ),
     "ninjatrader": (
         "ES 03-24.Last.txt", "20240102 093000 1230000;4780.25;4780;4780.25;3\n", parse_options(time_zone=NEW_YORK),
@@ -111,7 +116,7 @@ SAMPLES: dict[str, tuple[str, str, CsvOptions, tuple[str, str, int, float, float
         ("2024-01-02T14:30:00.123456", "ES", 1, 4780.5, 2),
     ),
     "kibot": ("t.txt", "01/02/2024,09:30:00,470.25,470.24,470.26,100\n", parse_options(symbol="SPY"), ("2024-01-02T14:30:00", "SPY", 1, 470.25, 100)),
-    "firstrate": ("t.txt", "2024-01-02 09:30:00.123,470.25,100\n", parse_options(symbol="SPY"), ("2024-01-02T14:30:00.123", "SPY", 1, 470.25, 100)),
+    "firstrate": ("t.txt", "time,price,volume\n2024-01-02 09:30:00.123,470.25,100\n", parse_options(symbol="SPY"), ("2024-01-02T14:30:00.123", "SPY", 1, 470.25, 100)),
 }  # fmt: skip
 
 SIDES = {
@@ -169,6 +174,17 @@ def test_hidden_executions_of_lobster_have_no_side(tmp_path: Path) -> None:
     (batch,) = CsvReader(path, CsvOptions())
     assert batch.ticks.side is not None
     assert batch.ticks.side.tolist() == [-1, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["firstrate", "cryptodatadownload"])
+def test_a_layout_from_memory_is_not_taken_without_a_header(tmp_path: Path, name: str) -> None:
+    file, content, options, _ = SAMPLES[name]
+    (tmp_path / file).write_text(content.splitlines()[-1] + "\n")
+    with pytest.raises(FileError, match="with --columns NAME"):
+        list(CsvReader(tmp_path / file, replace(options, preset=name)))
+    with pytest.raises(FileError) as told:
+        list(CsvReader(tmp_path / file, replace(options, preset=None)))
+    assert name not in str(told.value), "it is no advice either"
 
 
 def test_what_a_layout_was_compared_with_is_said(tmp_path: Path) -> None:
