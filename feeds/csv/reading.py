@@ -74,7 +74,9 @@ _MINOR: Final = re.compile(r"cents?\b|pence|paise|_x?10{2,}\b|1?e-\d+\b|_e-?\d+\
 _FIXED_WIDTH: Final = 5
 OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
 """What `tickdeck export` writes: its seq is that of the ticks, whatever it is."""
-_HUGE: Final = 1_000_000_000
+_LARGE: Final = 100_000_000
+_LEAST: Final = 1_000_000
+"""A tenth and a thousandth of 1, in 1e-9."""
 _TICK: Final = 100_000
 """What prices of 1e-9 are multiples of, as none has more than four decimals."""
 _SCALES: Final = frozenset(
@@ -92,6 +94,9 @@ _SCALES: Final = frozenset(
 """Columns that say how many decimals whole numbers have."""
 _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _POWERS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
+_PRICES: Final = frozenset(
+    {"price", "last", "lastprice", "tradeprice", "lastpx", "px", "ltp", "lasttradedprice"}
+)
 _SURELY_TOTAL: Final = 12
 _MUCH: Final = 2
 _SLIPS: Final = 10
@@ -104,11 +109,17 @@ _SHORT_YEAR: Final = re.compile(
 )
 """Digits of a date and time whose year has two."""
 _HALVES: Final = frozenset({b"AM", b"PM", b"A.M.", b"P.M.", b""})
-_PARTS: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
+_PARTS: Final = re.compile(r":\d\d(?:[.,]|(?<=:\d\d:\d\d):)(\d+)", re.ASCII)
+_MIDNIGHT: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]00:00(?::00(?:\.0+)?)?)", re.ASCII)
+_NO_YEARS: Final = frozenset({1, 1899, 1900, 1904, 1970})
+"""Of dates that stand for none before a time of day."""
+_DAYS_APART: Final = 7
+"""A trade of the evening is of the next day that is traded, after holidays."""
 _SHORT_CLOCK: Final = re.compile(r"([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{3})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d{1,30}(\.0*)?", re.ASCII)
 _WIDEST_SEQ: Final = 1 << 63
 _MONTHS: Final = 12
+_MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CENTURY: Final = 69
 """Years of two digits below are of this century, as strptime has it."""
 _CLOCK_BEHIND: Final = re.compile(
@@ -134,6 +145,8 @@ _ZONE_IN_NAME: Final = re.compile(r"[(\[_ ]([A-Z]{2,4}|[A-Z][a-z]+(?:/[A-Z][A-Za
 _HOURS: Final = re.compile(
     r"(?:UTC|GMT)?\s?(?P<sign>[+-]?)(?P<hours>\d{1,2}(?:\.\d+)?)(?::?(?P<minutes>\d{2}))?", re.ASCII
 )
+_COUNTED: Final = re.compile(r"[+-]?\d{2,5}", re.ASCII)
+"""Minutes or seconds from UTC."""
 _NAMED_ZONES: Final = frozenset(
     {"EST", "EDT", "ET", "CST", "CDT", "CT", "MST", "MDT", "MT", "PST", "PDT", "PT", "BST", "CET", "CEST", "EET", "EEST",
      "MSK", "IST", "JST", "KST", "HKT", "SGT", "AEST", "AEDT", "WIB", "New", "London", "Chicago", "Frankfurt", "Tokyo"}
@@ -200,6 +213,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
     Raises `FileError` naming the option that is missing or of no use.
     """
     decimal = _decimal(file, fields, layout)
+    _refuse_numbers_as_symbols(file, fields, layout, given)
     options = layout.options
     preset = layout.preset
     assumed: list[str] = []
@@ -221,6 +235,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
     layout, said = _with_numbers(fields, layout)
     assumed += said
     _refuse_totals(file, fields, layout, given, decimal)
+    _refuse_two_prices(file, fields, layout, given)
     index = layout.index
     return Reading(
         layout,
@@ -277,7 +292,12 @@ def _refuse_scaled(file: str, fields: Fields, layout: Layout, decimal: str) -> N
         )
         raise FileError(file, reason, line=layout.header_line or None, field=name)
     whole = [int(text) for text in texts if text.isdigit() and int(text) != UNDEFINED_PRICE]
-    if whole and all(map(str.isdigit, texts)) and all(each >= _HUGE and not each % _TICK for each in whole):
+    if (
+        whole
+        and all(map(str.isdigit, texts))
+        and max(whole) >= _LARGE
+        and all(each >= _LEAST and not each % _TICK for each in whole)
+    ):
         reason = (
             f"{texts[0]} and the others have {len(texts[0])} digits and no point: say --price-scale, such as 1000000000 where "
             "9 of them are decimals, or 1 where none are"
@@ -375,6 +395,42 @@ def _refuse_totals(file: str, fields: Fields, layout: Layout, given: CsvOptions,
             + ("out" if total else "out (a column that is named there is taken as it is)"),
             field=name,
         )
+
+
+def _refuse_two_prices(file: str, fields: Fields, layout: Layout, given: CsvOptions) -> None:
+    """Raise `FileError` where two columns are prices of a trade by their names and differ, as an order's limit and its price do."""
+    if "price" not in layout.index or given.all_rows or layout.preset is not None or "price" in given.columns:
+        return
+    chosen = layout.names[layout.index["price"]]
+    used = {*layout.index.values()}
+    for at, name in enumerate(layout.names):
+        if at in used or plain(name) not in _PRICES:
+            continue
+        for row in range(min(_SAMPLE_ROWS, len(fields))):
+            one, other = (
+                fields.text(each, row).decode("utf-8", "replace") for each in (layout.index["price"], at)
+            )
+            if _PLAIN.fullmatch(one) and _PLAIN.fullmatch(other) and float(one) != float(other):
+                raise FileError(
+                    file,
+                    f"either of {chosen} ({one}) and {name} ({other}) may be the price of a trade: say --map price=COLUMN",
+                    line=int(fields.lines.number[row]),
+                    field=chosen,
+                )
+
+
+def _refuse_numbers_as_symbols(file: str, fields: Fields, layout: Layout, given: CsvOptions) -> None:
+    """Raise `FileError` where a column s holds numbers, which are as often sizes as symbols."""
+    at = layout.index.get("symbol")
+    if at is None or plain(layout.names[at]) != "s" or "symbol" in given.columns or layout.preset is not None:
+        return
+    texts = _sample(fields, layout, "symbol")
+    if texts and all(map(str.isdigit, texts)):
+        reason = (
+            f"has numbers ({texts[0]}), which may be sizes: say --map size={layout.names[at]} and --symbol, or --map "
+            f"symbol={layout.names[at]} where they are symbols"
+        )
+        raise FileError(file, reason, line=int(fields.lines.number[0]), field=layout.names[at])
 
 
 def _sides(fields: Fields, layout: Layout, assumed: list[str]) -> Mapping[str, int]:
@@ -601,6 +657,8 @@ class _Times:
             raise self.fault(
                 f"is in {said[1]} by its name, not in UTC: say --time-zone with the zone that it is"
             )
+        if self._named_utc():
+            return  # a column beside it says where the place is from which the row is
         used = {*layout.index.values()}
         beside = [
             at for at, each in enumerate(layout.names) if at not in used and plain(each) in _ZONE_COLUMNS
@@ -850,11 +908,16 @@ class _Times:
             self._require_clock(filled)
             self._require_one_notation(filled)
             self._require_known_zones(filled)
+            if self.days is not None and not self.options.all_rows:
+                self._refuse_another_day()
             layout = self.layout.without("date") if self.days is not None else self.layout
             return layout, style
         if clocks:
             if self.days is None:
                 return self.layout, self._dated(style)
+            form = self._midnights()
+            if form is not None:
+                return self.layout, replace(style, format=form)
             self._check_days()
             return self.layout, style
         last = [text for text in filled if DAY_FIRST.fullmatch(text)]
@@ -931,6 +994,34 @@ class _Times:
                 0,
             )
 
+    def _midnights(self) -> TimeFormat | None:
+        """The format of dates that all have a midnight behind them, as data frames and databases write dates; else None."""
+        days = [day for day in self.days or () if day]
+        ends = {match[1] for day in days if (match := _MIDNIGHT.fullmatch(day)) is not None}
+        if len(ends) != 1 or not all(_MIDNIGHT.fullmatch(day) for day in days):
+            return None
+        return time_format(f"%Y-%m-%d{ends.pop()}")
+
+    def _refuse_another_day(self) -> None:
+        """Raise `FileError` where a column of dates says other days than the times: then one of both is none of the trades."""
+        for row, (day, text) in enumerate(zip(self.days or (), self.texts, strict=False)):
+            own, said = TIME_TEXT.fullmatch(text), DATE_TEXT.match(day)
+            if own is None or said is None or text.isdigit():
+                continue
+            if abs(_day_of(own) - _day_of(said)) <= _DAYS_APART:
+                continue
+            name, day_part = self.layout.names[self.layout.index["date"]], DATE_TEXT.match(text)
+            shown = "" if day_part is None else day_part[0]
+            clock = _clock_format(text[len(shown) :])
+            joined = f"--time-format '{shown}{clock}'" if clock else "--time-format"
+            no_day = int(own["year"] or own["year3"]) in _NO_YEARS
+            right = "" if no_day else "where the time's is right, say --map date=; "
+            raise self.fault(
+                f"{text!r} is of another day than {day!r} in the column {name}: {right}"
+                f"where {shown} stands for no date, say {joined}",
+                row,
+            )
+
     def _check_days(self) -> None:
         days = [day for day in self.days or () if day]
         if any(DATE_TEXT.fullmatch(day) for day in days):
@@ -979,10 +1070,21 @@ class _Times:
             )
 
 
+def _day_of(match: re.Match[str]) -> int:
+    """The day of a date as a number; those of one year are as far apart as they are."""
+    parts = match.groupdict()
+    year = int(parts["year"] or parts["year3"])
+    month = parts["month"] or parts["month2"]
+    number = int(month) if month else _MONTH_NAMES.index(parts["month_name"][:3].lower()) + 1
+    return 372 * year + 31 * number + int(parts["day"] or parts["day2"] or parts["day3"])
+
+
 def _is_zone(told: str, zone: str, time_us: int) -> bool:
     """Whether `told`, a name or hours from UTC, may be what `zone` has at an instant."""
     there = (EPOCH + timedelta(microseconds=time_us)).astimezone(ZoneInfo(zone))
     away = there.utcoffset() or timedelta()
+    if _COUNTED.fullmatch(told) and away in (timedelta(minutes=int(told)), timedelta(seconds=int(told))):
+        return True
     if (hours := _HOURS.fullmatch(told)) is not None:
         offset = timedelta(hours=float(hours["hours"]), minutes=int(hours["minutes"] or 0))
         return abs(away) == offset and (not offset or (away < timedelta()) == (hours["sign"] == "-"))

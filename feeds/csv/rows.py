@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tickdeck.feeds.csv.reading import Reading
 
 _WIDEST_SEQ: Final = 1 << 63
-_BLANKS: Final = " \u00a0\u202f'\u2019"
+_BLANKS: Final = " \u00a0\u202f\u2007\u2009'\u2019"
 _MINUS: Final = str.maketrans("\u2212", "-")
 """The minus of typography, which is no hyphen."""
 _GROUP: Final = r"[+-]?[1-9]\d{0,2}(?:[%s]\d{3})+(?:[%s]\d*)?"

@@ -160,6 +160,40 @@ CASES: Final[dict[str, Case]] = {
         '{"time":"2024-01-02T12:00:00Z","symbol":"A","price":1,"size":1}\n', ONE),
     "objects with commas behind": Case('{"time":"2024-01-02T12:00:00Z","symbol":"A","price":1,"size":1},\n', ticks=ONE),
     "arrays": Case("[1704196800123,1,1]\n[1704196800124,1,1]\n", {}, "jq -r '@csv'"),
+    "a midnight behind each date": Case(
+        "date,time,symbol,price,size\n2024-01-02 00:00:00,12:00:00,A,1,1\n2024-01-03 00:00:00,12:00:01,A,2,1\n", UTC,
+        ticks=(("12:00:00", 1, 1), ("12:00:01", 2, 1)),
+    ),
+    "no date before the time of day": Case(
+        "date,time,symbol,price,size\n2024-01-02,1970-01-01 12:00:00,A,1,1\n", UTC, "say --time-format '1970-01-01 %H:%M:%S'",
+        {**UTC, "time_format": "1970-01-01 %H:%M:%S"}, ticks=ONE,
+    ),
+    "Excel's no date before the time of day": Case(
+        "date,time,symbol,price,size\n2024-01-02,1899-12-30 12:00:00.5,A,1,1\n", UTC, "say --time-format '1899-12-30 %H:%M:%S.%f'",
+        {**UTC, "time_format": "1899-12-30 %H:%M:%S.%f"}, ticks=ONE,
+    ),
+    "two dates, of which one is another's": Case(
+        "trade_date,time,symbol,price,size\n2023-01-05,2024-01-02 12:00:00,A,1,1\n", UTC, "say --map date=", {**UTC, "columns": "date="}, ticks=ONE,
+    ),
+    "the date of the next session": Case("trade_date,time,symbol,price,size\n2024-01-05,2024-01-02 12:00:00,A,1,1\n", UTC, ticks=ONE),
+    "milliseconds without zeros behind a colon": Case(clocks("2024-01-02 12:00:00:5", "2024-01-02 12:00:00:50"), UTC, "without zeros in front"),
+    "hours from UTC beside a time in UTC": Case(
+        "#RIC,Date[G],Time[G],GMT Offset,Type,Price,Volume\nA,02-JAN-2024,12:00:00.123,-5,Trade,1,1\n", ticks=ONE,
+    ),
+    "minutes from UTC": Case("time,tz_offset,symbol,price,size\n2024-01-02 07:00:00,-300,A,1,1\n", {"time_zone": "America/New_York"}, ticks=ONE),
+    "seconds from UTC": Case("time,gmtoffset,symbol,price,size\n2024-01-02 07:00:00,-18000,A,1,1\n", {"time_zone": "America/New_York"}, ticks=ONE),
+    "minutes from UTC of another zone": Case("time,tz_offset,symbol,price,size\n2024-01-02 07:00:00,-300,A,1,1\n", UTC, "say --time-zone"),
+    "thin blanks between thousands": Case(rows("1\u2009234.5,1\u2007000"), ticks=(("12:00:00", 1234.5, 1000),)),
+    "a limit beside the price": Case(
+        rows("2,1,1", head="time,symbol,price,last_price,size"), {}, "say --map price=COLUMN", {"columns": "price=last_price"}, ticks=ONE,
+    ),
+    "the price twice": Case(rows("1,1.0,1", head="time,symbol,price,last_price,size"), ticks=ONE),
+    "sizes called s": Case(
+        '{"t":"2024-01-02T12:00:00Z","p":1,"s":1,"v":7}\n', {}, "say --map size=s", {"columns": "size=s", "symbol": "A"}, ticks=ONE,
+    ),
+    "spreads in 1e-9": Case(rows("500000000,1", "25000000,1"), {}, "say --price-scale", {"price_scale": "1000000000"},
+        ticks=(("12:00:00", 0.5, 1), ("12:00:01", 0.025, 1))),
+    "columns set apart by 0x01": Case(rows("1,1").replace(",", "\x01"), {}, "tr '\\001' '\\t'", {}, rows("1,1").replace(",", "\t"), ONE),
     "two times that were floats of 32 bits": Case(clocks("1704196864", "1704197120"), {}, "floats of 32 bits"),
 }  # fmt: skip
 
