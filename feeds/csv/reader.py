@@ -39,7 +39,7 @@ from tickdeck.feeds.csv.layout import Layout, find_layout, is_header, same_names
 from tickdeck.feeds.csv.notations import NO_ASKS
 from tickdeck.feeds.csv.options import CsvOptions
 from tickdeck.feeds.csv.order import DoubleHours, Fills, Occurrences, runs_newest_first
-from tickdeck.feeds.csv.reading import Reading, described, find_reading
+from tickdeck.feeds.csv.reading import OWN, Reading, described, find_reading
 from tickdeck.feeds.csv.rows import FieldError, Row, read_key, read_row, text_of
 from tickdeck.feeds.csv.scales import Scales
 from tickdeck.feeds.csv.times import wall_clock_of
@@ -333,7 +333,8 @@ class CsvReader:
         reading = facts.reading
         rejects: list[Reject] = []
         if self._repairs is None and not reading.options.all_rows:
-            rejects += self._refuse_stand_ins(fields, columns, facts)
+            if reading.layout.names[: len(OWN)] != OWN:  # what an export wrote comes back as it was
+                rejects += self._refuse_stand_ins(fields, columns, facts)
             rejects += self._refuse_cut(fields, columns, facts)
             if self._options.price_scale is None:
                 rejects += self._refuse_other_scale(fields, columns, facts)
