@@ -226,7 +226,8 @@ def _slips(
         )
         around = [pointed(int(rows[each])) for each in near if 1 / _STEADY < price[each] / level < _STEADY]
         own = [pointed(int(rows[each])) for each in run]
-        if around and ((not any(own) and any(around)) or (all(own) and not any(around))):
+        # One price beside another tells nothing of which of both is of the other unit.
+        if len(around) >= _FEW and ((not any(own) and any(around)) or (all(own) and not any(around))):
             found += [
                 Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True) for each in run
             ]
