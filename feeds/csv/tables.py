@@ -1,7 +1,7 @@
 """Typed files (Parquet, Arrow, DBN) as the lines of text that they would be as CSV, so that one set of rules reads all.
 
-Every value is written so that it is read back as the same one: numbers in the fewest digits that mean the same float64,
-decimals and whole numbers in full, times with all their digits and, where they are of a zone, as UTC with a Z.  A null,
+Every value is written so that it is read back as the same one: numbers in the fewest digits that mean the same one of their
+width (187.15 in 32 bits is 187.15), decimals and whole numbers in full, times with all their digits and, where they are of a zone, as UTC with a Z.  A null,
 and a float that is no number, is an empty field.  There is no header line: line n is row n.
 """
 
@@ -18,6 +18,8 @@ from tickdeck.feeds.errors import FileError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SHORT_TIME: Final = 1_000_000_000
+"""Seconds since 1970, in 2001."""
 _BATCH_ROWS: Final = 1 << 14
 _BATCH_BYTES: Final = 1 << 23
 _LINE_END: Final = "\x1e"
@@ -53,6 +55,7 @@ def table_rows(file: BinaryIO, kind: Kind, name: str) -> tuple[tuple[str, ...], 
             for group in groups:
                 for batch in group:
                     for piece in _bounded(batch):
+                        _require_whole_times(name, piece, row)
                         yield _lines([piece.column(at) for at in shown])
                         row += len(piece)
         except _damage() as exc:
@@ -112,6 +115,23 @@ def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield batch.slice(start, rows)
 
 
+def _require_whole_times(name: str, rows: pa.RecordBatch, first: int) -> None:
+    """Raise `FileError` where numbers of 32 bits or fewer are as large as times since 1970 are: they are minutes off, or hours."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        if field.type not in (pa.float16(), pa.float32()):
+            continue
+        least = pc.min(column.cast(pa.float32())).as_py()
+        if least is not None and least >= _SHORT_TIME:
+            reason = (
+                f"{least:.0f} and the others are numbers of {field.type.bit_width} bits, which have seven digits: as times they "
+                "are minutes off; write the column as timestamps or as 64-bit numbers, or the file without it"
+            )
+            raise FileError(name, reason, line=first, field=field.name)
+
+
 def _lines(columns: list[pa.Array]) -> bytes:
     import pyarrow.compute as pc  # noqa: PLC0415
 
@@ -136,7 +156,8 @@ def _text(column: pa.Array) -> pa.Array:
         text = column.cast(pa.int64()).cast(pa.timestamp(kind.unit)).cast(pa.string())
         return text if kind.tz is None else pc.binary_join_element_wise(text, "Z", "")
     if pa.types.is_floating(kind):
-        number = column.cast(pa.float64())
+        # In the fewest digits that mean the same number of its own width: 187.15 that was kept in 32 bits was 187.15.
+        number = column.cast(pa.float32()) if kind == pa.float16() else column
         return pc.if_else(pc.is_nan(number), None, number).cast(pa.string())
     if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())

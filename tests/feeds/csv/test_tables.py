@@ -115,7 +115,8 @@ def test_numbers_of_every_type_keep_their_value(tmp_path: Path) -> None:
     floats = [shuffler.uniform(1e-3, 1e6) for _ in range(3)]
     for column, expected in [
         (pa.array(floats), floats),
-        (pa.array(np.array(floats, dtype=np.float32)), [float(np.float32(value)) for value in floats]),
+        (pa.array(np.array([187.15, 1e-7, 98765.43], dtype=np.float32)), [187.15, 1e-7, 98765.43]),
+        (pa.array(np.array([187.125, 0.5, 2048], dtype=np.float16)), [187.125, 0.5, 2048.0]),
         (pa.array([decimal.Decimal("0.000000031200000001"), decimal.Decimal(7), decimal.Decimal("1e9")],
                   pa.decimal128(38, 18)), [0.000000031200000001, 7.0, 1e9]),
         (pa.array([2**62 - 1, 5, 2**53 + 1], pa.uint64()), [float(2**62 - 1), 5.0, float(2**53 + 1)]),
@@ -124,6 +125,17 @@ def test_numbers_of_every_type_keep_their_value(tmp_path: Path) -> None:
         write_parquet(trades(price=column), tmp_path / "t")
         found, rejects, failure = read(tmp_path / "t")
         assert (found.price.tolist(), rejects, failure) == (expected, [], "")
+
+
+@pytest.mark.parametrize("seconds", [1_704_205_800.5, 1_704_205_800_500.0])
+def test_times_in_32_bits_are_refused(tmp_path: Path, seconds: float) -> None:
+    """They would be stored up to a minute off, or hours."""
+    write_parquet(trades(time=pa.array(np.full(3, seconds, dtype=np.float32))), tmp_path / "t")
+    found, _, failure = read(tmp_path / "t")
+    assert len(found) == 0
+    assert "line 1, field time: 17042" in failure
+    assert "which have seven digits" in failure
+    assert "as 64-bit numbers" in failure
 
 
 def test_a_refused_row_is_told_by_its_number_and_its_values(tmp_path: Path) -> None:
