@@ -168,6 +168,20 @@ def test_conditions_in_the_numbers_of_a_layout(tmp_path: Path) -> None:
     assert batch.ticks.conditions.tolist() == ["2", "14,41", None]
 
 
+@pytest.mark.parametrize("quotes", ["Bid", "Ask"])
+def test_quotes_of_ninjatrader_are_no_trades(tmp_path: Path, quotes: str) -> None:
+    """They are in the layout of its trades; only the file's name tells."""
+    path = tmp_path / f"ES 03-24.{quotes}.txt"
+    path.write_text("20240102 093000 1230000;4780.25;3\n", encoding="utf-8")
+    given = parse_options(
+        header="time,price,size", time_format="%Y%m%d %H%M%S %f", time_zone="UTC", symbol="ES"
+    )
+    with pytest.raises(FileError, match=r"a file of quotes of NinjaTrader.*\.Last\.txt; say --all-rows"):
+        list(CsvReader(path, given))
+    (batch,) = CsvReader(path, replace(given, all_rows=True))
+    assert batch.ticks.price.tolist() == [4780.25]
+
+
 def test_hidden_executions_of_lobster_have_no_side(tmp_path: Path) -> None:
     path = tmp_path / "AMZN_2015-06-22_34200000_57600000_message_5.csv"
     path.write_text("34200.1,4,7,21,2238100,1\n34200.2,5,0,20,2238200,1\n34200.3,4,8,20,2238200,-1\n")
