@@ -106,12 +106,15 @@ class Limits:
     def _taken(throttles: tuple[Throttle, ...], identity: Identity, address: str | None, what: str) -> None:
         if identity is OWNER:
             return
-        waits = (
-            throttle.wait_s(key) for throttle, key in zip(throttles, _keys(identity, address), strict=True)
-        )
-        wait_s = max(waits)
-        if wait_s > 0:
-            raise LimitError(f"you have {what} too often: wait {wait_s:.1f} s", wait_s)
+        keys = _keys(identity, address)
+        waits = [throttle.wait_s(key) for throttle, key in zip(throttles, keys, strict=True)]
+        if max(waits) <= 0:
+            return
+        for throttle, key, wait_s in zip(throttles, keys, waits, strict=True):
+            if wait_s <= 0:
+                throttle.give_back(key)  # what is refused for the other's sake is not counted
+        who = "you have" if waits[0] > 0 else "your address has"
+        raise LimitError(f"{who} {what} too often: wait {max(waits):.1f} s", max(waits))
 
 
 def _keys(identity: Identity, address: str | None) -> tuple[Hashable, Hashable]:

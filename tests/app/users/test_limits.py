@@ -71,6 +71,20 @@ def test_what_is_watched_changes_so_often_a_minute() -> None:
         limits.subscription(OTTO, "10.0.0.1")
 
 
+def test_what_is_refused_for_the_address_does_not_count_for_the_user() -> None:
+    limits = Limits(LimitSettings(changes_each=3, changes_per_address=4))
+    for _ in range(3):
+        limits.change(OTTO, "10.0.0.1")
+    limits.change(ANNA, "10.0.0.1")
+    for _ in range(5):
+        with pytest.raises(LimitError, match="your address has changed something too often"):
+            limits.change(ANNA, "10.0.0.1")
+    for _ in range(2):
+        limits.change(ANNA, "10.0.0.2")
+    with pytest.raises(LimitError, match="you have changed something too often"):
+        limits.change(ANNA, "10.0.0.2")
+
+
 def test_the_implicit_owner_has_no_limits() -> None:
     limits = Limits(LimitSettings(connections_each=1, subscriptions_each=1))
     with ExitStack() as held:
