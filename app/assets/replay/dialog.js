@@ -76,6 +76,8 @@ export class Dialog {
 
   hide() {
     this.cover(false);
+    // What is hidden keeps the focus until the next drawing: a key that comes before it would be the dialog's.
+    if (this.at.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     if (this.before instanceof HTMLElement) this.before.focus();
   }
 
