@@ -58,7 +58,10 @@ async def test_a_new_zone_has_the_days_built_again(tickdeck_db: str) -> None:
 
     writer = await open_pool(tickdeck_db, role="writer", size=1)
     task = asyncio.create_task(upsert_instruments(writer, [SPY]))
-    waiting = "select exists(select from pg_locks where locktype = 'advisory' and not granted)"
+    waiting = (
+        "select exists(select from pg_locks where locktype = 'advisory' and not granted"
+        " and database = (select oid from pg_database where datname = current_database()))"
+    )
     while not await admin.fetchval(waiting):
         continue
     await builder.commit()

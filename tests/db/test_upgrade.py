@@ -256,7 +256,10 @@ async def test_a_migration_that_a_writer_is_in_the_way_of_is_tried_again(tickdec
         await writer.execute("begin")
         await writer.execute("lock table ticks in row exclusive mode")  # as an insert does
         migrating = asyncio.create_task(asyncio.to_thread(upgrade, tickdeck_db))
-        waits = "select count(*) from pg_locks where relation = 'ticks'::regclass and not granted"
+        waits = (
+            "select count(*) from pg_locks where relation = 'ticks'::regclass and not granted"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
         while not await looking.fetchval(waits):
             assert not migrating.done()
         await writer.execute("select pg_advisory_xact_lock_shared(7455000001)")  # as its trigger does

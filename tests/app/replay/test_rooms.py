@@ -305,6 +305,7 @@ def waiting(url: str) -> bool:
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "select count(*) from pg_stat_activity "
-            "where application_name = 'tickdeck reader' and wait_event_type = 'Lock' and query like '%unnest%'"
+            "where datname = current_database() and application_name = 'tickdeck reader' "
+            "and wait_event_type = 'Lock' and query like '%unnest%'"
         ).fetchone()
     return row is not None and row[0] > 0
