@@ -84,8 +84,6 @@ _SURELY_NAMES: Final = 3
 
 
 _KNOWN: Final = frozenset(plain(alias) for aliases in ALIASES.values() for alias in aliases)
-_QUOTES_FILE: Final = re.compile(r"\.(?:Bid|Ask)\.txt(?:\.\w+)?$")
-"""NinjaTrader writes trades, bids and asks in one layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,6 @@ def find_layout(file: str, lines: Lines, options: CsvOptions, names: tuple[str, 
     if names is not None:
         preset, options = _recognised(preset, options, names if options.header is None else (), name)
         return _layout(file, ",", options.header or names, options, lines, preset, skip=0)
-    if _QUOTES_FILE.search(name) and not options.all_rows:
-        reason = "is by its name a file of quotes of NinjaTrader: the trades are in that whose name ends in .Last.txt; say --all-rows where these are trades"
-        raise FileError(file, reason, line=int(lines.number[0]))
     first = _text(file, lines, 0)
     if options.header is not None:
         delimiter = options.delimiter or max(_CANDIDATES, key=first.count)

@@ -45,6 +45,8 @@ _NO_TRADE: Final = re.compile(
 """Words for rows that are no trades, in whatever column they stand."""
 _ONE_SIDE: Final = re.compile(r"[._-](bid|ask)s?[._-]", re.IGNORECASE)
 """How platforms name files of one side of the quotes, which look as those of trades do."""
+_SIDE_OF_NINJATRADER: Final = re.compile(r"\.(?:Bid|Ask)\.txt(?:\.\w+)?$")
+"""Its trades, its bids and its asks have one layout, with both quotes beside each."""
 _STATES: Final = frozenset({"status", "state", "orderstatus", "ordstatus", "execstatus", "tradestatus"})
 _NOT_DONE: Final = frozenset(
     {
@@ -268,7 +270,7 @@ class RowChoice:
         if (
             one_side is not None
             and "price" in self._layout.index
-            and not {"bid", "ask"} & set(self._layout.index)
+            and (_SIDE_OF_NINJATRADER.search(name) or not {"bid", "ask"} & set(self._layout.index))
         ):
             raise FileError(
                 self._file,

@@ -172,11 +172,9 @@ def test_conditions_in_the_numbers_of_a_layout(tmp_path: Path) -> None:
 def test_quotes_of_ninjatrader_are_no_trades(tmp_path: Path, quotes: str) -> None:
     """They are in the layout of its trades; only the file's name tells."""
     path = tmp_path / f"ES 03-24.{quotes}.txt"
-    path.write_text("20240102 093000 1230000;4780.25;3\n", encoding="utf-8")
-    given = parse_options(
-        header="time,price,size", time_format="%Y%m%d %H%M%S %f", time_zone="UTC", symbol="ES"
-    )
-    with pytest.raises(FileError, match=r"a file of quotes of NinjaTrader.*\.Last\.txt; say --all-rows"):
+    path.write_text("20240102 093000 1230000;4780.25;4780;4780.25;3\n", encoding="utf-8")
+    given = parse_options(preset="ninjatrader", time_zone="UTC", symbol="ES")
+    with pytest.raises(FileError, match=r"by its name, not trades.*\(Last\)"):
         list(CsvReader(path, given))
     (batch,) = CsvReader(path, replace(given, all_rows=True))
     assert batch.ticks.price.tolist() == [4780.25]
