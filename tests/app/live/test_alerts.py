@@ -88,7 +88,8 @@ async def rule(own: Pool, condition: str, repeat: str = "once", **more: Any) -> 
 
 
 async def test_each_firing_is_stored_once_and_told_to_its_owner(tickdeck_db: str) -> None:
-    now = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
+    # In one minute: at the turn of one, what was traded before it would be the bar that the volume is compared with.
+    now = datetime.now(UTC).replace(second=5, microsecond=0) - timedelta(minutes=1)
     connection = psycopg.connect(tickdeck_db, autocommit=True)
     seconds = iter(range(1000))
 
