@@ -36,6 +36,7 @@ from tickdeck.feeds.csv.times import (
     match_time,
     plausible_unit,
     read_time,
+    seconds_or_short_year,
     tomorrow_us,
 )
 from tickdeck.feeds.errors import FileError
@@ -367,6 +368,8 @@ class BarFile:
                     raise FileError(
                         self.name, f"{written!r} is no time: say --time-unit", line=line, field="time"
                     )
+                if unit == "s" and (either := seconds_or_short_year([written])) is not None:
+                    raise FileError(self.name, f"{written!r} {either}", line=line, field="time")
                 # Binance's files have milliseconds, since 2025 microseconds.
                 units = ("ms", "us") if unit in {"ms", "us"} else (unit,)
             return TimeStyle(units=units, guessed=not given.time_units)

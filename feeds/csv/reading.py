@@ -42,6 +42,7 @@ from tickdeck.feeds.csv.times import (
     named_zone,
     plausible_unit,
     read_time,
+    seconds_or_short_year,
     time_format,
     tomorrow_us,
 )
@@ -825,6 +826,8 @@ class _Times:
         if told is not None and not self.given.time_units and told not in stated:
             stated = ()  # a layout that was recognised, of a version that counts otherwise
         shown = self.texts[row]
+        if told == "s" and not stated and (either := seconds_or_short_year(texts)) is not None:
+            raise self.fault(f"{shown} {either}", row)
         if told is not None and (not stated or told in stated):
             layout = self.layout.without("date") if self.days is not None else self.layout
             units = stated or (told,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -179,6 +180,23 @@ def compact_date(text: str) -> bool:
         and 1 <= int(match["day"]) <= 31
         and int(match["hour"] or 0) <= 24
         and int(match["minute"] or 0) < 60
+    )
+
+
+_SHORT_YEAR_MINUTE: Final = re.compile(
+    r"1\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d", re.ASCII
+)
+
+
+def seconds_or_short_year(texts: Iterable[str]) -> str | None:
+    """What to say where numbers may be seconds since 1970 as well as dates and times, to the minute, of 2010 to 2019
+    whose year has two digits; None where one of them can be one only.
+    """
+    if not all(_SHORT_YEAR_MINUTE.fullmatch(text) for text in texts):
+        return None
+    return (
+        "may be seconds since 1970 or begin with a year of two digits: the first needs --time-unit s, the second "
+        "--time-format %y%m%d%H%M and --time-zone"
     )
 
 

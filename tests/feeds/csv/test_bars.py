@@ -118,6 +118,7 @@ def test_what_is_no_bar_is_refused_with_its_line_and_field(tickdeck: Tickdeck, t
         (YAHOO.replace("2024-01-04", "2024-01-19").replace("2024-01-05", "2024-02-05"), ["--symbol", "S"], "say --interval"),
         (KLINES.replace("660000000,", "601000000,").replace("720000000,", "602000000,"), ["--symbol", "S"], "none below a minute are imported"),
         ("Time,Open,High,Low,Close,Volume\n2024-01-02 10:00,1,1,1,1,1\n", ["--symbol", "S"], "has no time zone: say --time-zone"),
+        ("Time,Open,High,Low,Close,Volume\n1201021430,1,1,1,1,1\n", ["--symbol", "S"], "begin with a year of two digits"),
         ("Time,Open,High,Low,Close,Volume BTC,Volume USD\n2024-01-02T10:00Z,1,1,1,1,1,2\n", ["--symbol", "S"], "say --map volume=COLUMN"),
         ("1,2,3,4\n", ["--symbol", "S"], "say --columns"),
         (YAHOO, ["--symbol", "S", "--interval", "30s"], "none below a minute are imported"),

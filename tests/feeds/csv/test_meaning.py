@@ -62,6 +62,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "the day's volume": (PLAIN.replace("size", "volume") + "".join(f"2024-01-02T12:00:0{at}Z,A,1,{1000 + at}\n" for at in range(3)), {}, "say --map size= to leave it out"),
     "prices with points that are said to have none": (PLAIN + f"{NOON},A,187.15,1\n", {"price_scale": "10000"}, "187.15 has a point"),
     "years of two digits or a clock": (PLAIN + "230102093000,A,1,1\n", {"date": "2023-01-02", "time_zone": "UTC"}, "may begin with a year of two digits"),
+    "years of two digits or seconds": (PLAIN + "1201021430,A,1,1\n1201021431,A,1,1\n", {"time_zone": "UTC"}, "seconds since 1970 or begin with a year of two digits"),
     "day and month the other way round": (PLAIN + "01/02/2024 12:00:00,A,1,1\n13/02/2024 12:00:00,A,1,1\n", {
         "time_zone": "UTC", "time_format": "%m/%d/%Y %H:%M:%S"}, "the format is '%d/%m/%Y %H:%M:%S'"),
     "minutes since 1970": (PLAIN + "28403430,A,1,1\n28403431,A,1,1\n", {}, "may be minutes since 1970"),
