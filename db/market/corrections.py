@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.conditions import Family
 
 CorrectionKind = Literal["cancel", "correct"]
 KINDS: Final[tuple[CorrectionKind, ...]] = get_args(CorrectionKind)
@@ -22,7 +23,7 @@ class Correction:
     a cancel and a new tick.
 
     `exact_time` false: the source does not say when the tick was; meant is the newest one of that symbol and seq at or
-    up to a day before `time_us`.  `known_us`: when the source said it, None for the moment of storing: a replay can show
+    up to a day before `time_us`.  `notation`: that of `conditions`, None where the text itself is to tell.  `known_us`: when the source said it, None for the moment of storing: a replay can show
     the market as it was known.  `reason`: words of the source, kept with the tick's history.
     """
 
@@ -36,6 +37,7 @@ class Correction:
     ask: float | None = None
     exchange: str | None = None
     conditions: str | None = None
+    notation: Family | None = None
     side: int | None = None
     exact_time: bool = True
     known_us: int | None = None

@@ -145,7 +145,7 @@ def _updates(correction: Correction) -> int | None:
     """What the corrected print moves, where its conditions are corrected too."""
     if correction.conditions is None:
         return None
-    family = family_of([correction.conditions])
+    family = correction.notation or family_of([correction.conditions])
     if family is None:
         return None
     conditions, exchange = np.empty(1, dtype=object), np.empty(1, dtype=object)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tickdeck.db.market.bars import Bar
+from tickdeck.db.market.conditions import Family
 from tickdeck.db.market.types import Instrument, Interval
 from tickdeck.feeds.exchange.rest import Rest
 from tickdeck.feeds.exchange.tape import Gap
@@ -87,6 +88,8 @@ class Exchange(ABC):
     requests_per_second: ClassVar[float]
     numbered: ClassVar[bool] = True
     """Whether it counts a symbol's trades up by one."""
+    notation: ClassVar[Family | None] = None
+    """That of its trades' conditions, which say what a trade moves; None: it has none, or the texts are to tell."""
     heartbeat_s: ClassVar[float | None] = None
     """How often it says that it is there, by a message that stands for data; None: it does not."""
     lifetime_s: ClassVar[float | None] = None

@@ -70,6 +70,7 @@ class Alpaca(Exchange):
     rest = "https://data.alpaca.markets"
     requests_per_second: ClassVar[float] = 3.0
     numbered = False
+    notation = "sip"
     connections = 1
     settles_s = 5.0
 
@@ -197,6 +198,7 @@ class Alpaca(Exchange):
             size=number(part(message, "cs"), "cs"),
             exchange=message.get("x"),
             conditions=_conditions(message.get("cc")),
+            notation=self.notation,
             exact_time=False,
             known_us=at_us,
         )

@@ -333,7 +333,7 @@ class ExchangeFeed:
         self._left.clear()
         symbols = {native: line.symbol for native, line in self._lines.items()}
         return FeedBatch(
-            batch_of(digest.trades, symbols),
+            batch_of(digest.trades, symbols, self.exchange.notation),
             rejects=tuple(digest.rejects),
             gaps=tuple(gaps),
             corrections=tuple(digest.corrections),

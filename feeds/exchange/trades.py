@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import orjson
 
+from tickdeck.db.market.conditions import Family, updates_of
 from tickdeck.db.market.corrections import Correction
 from tickdeck.db.market.types import BUY, SELL, TickBatch, to_us
 from tickdeck.feeds.base import NO_TICKS
@@ -172,8 +173,12 @@ def _second_us(written: str) -> int:
 _SIDE: Final[Mapping[Side | None, int]] = {"buy": BUY, "sell": SELL, None: 0}
 
 
-def batch_of(trades: Sequence[Trade], symbols: Mapping[str, str]) -> TickBatch:
-    """The trades as ticks; `symbols` has the instrument's symbol of each exchange's name."""
+def batch_of(
+    trades: Sequence[Trade], symbols: Mapping[str, str], notation: Family | None = None
+) -> TickBatch:
+    """The trades as ticks; `symbols` has the instrument's symbol of each exchange's name, `notation` that of their
+    conditions: without one, the texts themselves are to tell.
+    """
     if not trades:
         return NO_TICKS
     nothing = np.full(len(trades), np.nan)
@@ -182,15 +187,23 @@ def batch_of(trades: Sequence[Trade], symbols: Mapping[str, str]) -> TickBatch:
     def texts(values: list[str | None]) -> Any:
         return np.array(values, dtype=object) if any(each is not None for each in values) else None
 
+    time_us = np.array([each.time_us for each in trades], dtype=np.int64)
+    exchange, conditions = (
+        texts([each.exchange for each in trades]),
+        texts([each.conditions for each in trades]),
+    )
     return TickBatch(
-        np.array([each.time_us for each in trades], dtype=np.int64),
+        time_us,
         np.array([symbols[each.symbol] for each in trades], dtype=object),
         np.array([each.number for each in trades], dtype=np.int64),
         np.array([each.price for each in trades]),
         np.array([each.size for each in trades]),
         nothing,
         nothing,
-        texts([each.exchange for each in trades]),
-        texts([each.conditions for each in trades]),
+        exchange,
+        conditions,
+        updates=None
+        if notation is None or conditions is None
+        else updates_of(conditions, time_us, notation, exchange),
         side=side if side.any() else None,
     )

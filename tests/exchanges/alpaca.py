@@ -129,6 +129,6 @@ def _time(each: Made) -> str:
 
 def _trade(each: Made) -> dict[str, Any]:
     return {
-        "i": each.number, "x": "V", "p": float(each.price), "s": float(each.size), "c": ["@", "I"], "z": "C",
+        "i": each.number, "x": "V", "p": float(each.price), "s": float(each.size), "c": [" ", "I"], "z": "B",
         "t": _time(each),
     }  # fmt: skip

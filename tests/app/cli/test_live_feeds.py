@@ -23,6 +23,7 @@ from tests.exchanges.local import LocalExchange
 from tests.feeding import Tickdeck
 from tickdeck.app.cli.feeds_file import named, written
 from tickdeck.db.errors import ConfigurationError
+from tickdeck.db.market.types import UPDATES_ALL, UPDATES_VOLUME
 from tickdeck.testing.pace import Stopwatch
 
 
@@ -158,14 +159,20 @@ def test_corrections_and_cancels_of_a_tape_are_applied(tickdeck: Tickdeck, tmp_p
         call(local.cancel("AAPL", second.number + 10**9, second))  # by the number that the correction gave it
         wanted = [(first.number, 12.5), (third.number, float(third.price))]
         wait_until(lambda: tickdeck.rows("select seq, price from ticks order by seq") == wanted)
-    assert tickdeck.rows("select exchange, conditions from ticks where seq = %s", third.number) == [
-        ("V", "@I")
+    # An odd lot of another tape than Nasdaq's: no text says by itself that it is in the plans' letters.
+    assert tickdeck.rows("select exchange, conditions, updates from ticks where seq = %s", third.number) == [
+        ("V", "I", UPDATES_VOLUME)
+    ]
+    assert tickdeck.rows("select distinct updates from ticks where seq = %s", first.number) == [
+        (UPDATES_ALL,)
     ]
 
 
 def test_feeds_are_listed_and_have_typed_options(tickdeck: Tickdeck) -> None:
     listed = tickdeck("feed", "list").out
-    assert all(name in listed for name in ("csv", "walk", "binance", "coinbase", "kraken", "alpaca"))
+    assert all(
+        name in listed for name in ("csv", "walk", "binance", "coinbase", "kraken", "alpaca", "massive")
+    )
     wrong = tickdeck("feed", "binance", "BTC/USDT", "--fill-hours", "soon")
     assert wrong.code == 2
     nowhere = tickdeck("feed", "binance", "BTC/USDT", "--url", "nowhere")
