@@ -26,7 +26,8 @@ from tests.exchanges.binance import LocalBinance
 from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange
-from tests.feeds.exchange.sources import CcxtSource, ExchangeSource, SoonCcxt
+from tests.exchanges.massive import LocalMassive
+from tests.feeds.exchange.sources import CcxtSource, ExchangeSource, MassiveSource, SoonCcxt, SoonMassive
 from tickdeck.db.feed_gaps import list_gaps
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
@@ -74,6 +75,7 @@ LOCAL: dict[str, tuple[type[LocalExchange], type[Exchange]]] = {
     "coinbase": (LocalCoinbase, SwiftCoinbase),
     "kraken": (LocalKraken, SwiftKraken),
     "alpaca": (LocalAlpaca, SoonAlpaca),
+    "massive": (LocalMassive, SoonMassive),
     "ccxt": (LocalBinance, SoonCcxt),
 }
 FAULTS: dict[str, Fault] = {
@@ -96,6 +98,7 @@ BY_NUMBER: dict[str, Fault] = {
 """Those that only numbers which count can tell."""
 TOLD: dict[str, dict[str, Fault]] = {
     "alpaca": FAULTS,
+    "massive": FAULTS,
     "ccxt": FAULTS | {name: fault for name, fault in BY_NUMBER.items() if name != "lost"},
 }
 """Where numbers do not count: ccxt makes a connection anew that said what it cannot read."""
@@ -104,9 +107,11 @@ TOLD: dict[str, dict[str, Fault]] = {
 def made(name: str) -> tuple[LocalExchange, ExchangeSource]:
     """A local exchange, and the adapter on it."""
     local, adapter = LOCAL[name]
-    exchange = local(["AAPL", "SPY", "MSFT"] if name == "alpaca" else PAIRS)
+    exchange = local(["AAPL", "SPY", "MSFT"] if name in {"alpaca", "massive"} else PAIRS)
     if name == "ccxt":
         return exchange, CcxtSource(exchange)
+    if isinstance(exchange, LocalMassive):
+        return exchange, MassiveSource(exchange)
 
     def options(url: str) -> ExchangeOptions:
         given: dict[str, Any] = {"url": url, "silence": 1.0, "history": False}
@@ -159,7 +164,7 @@ async def storm(
                     if running.done():
                         running.result()
                     reached = all(
-                        its[-1].number == line.tape.top.number
+                        source.happened_as(its[-1]).seq == line.tape.top.number
                         for line in feed._lines.values()
                         if (its := local.tapes[line.pair]) and line.tape.top is not None
                     )

@@ -20,6 +20,8 @@ import pytest
 from tests.exchanges.alpaca import KEY, SECRET, LocalAlpaca
 from tests.exchanges.binance import LocalBinance
 from tests.exchanges.local import LocalExchange
+from tests.exchanges.massive import KEY as MASSIVE_KEY
+from tests.exchanges.massive import LocalMassive, number_of
 from tests.feeding import Tickdeck
 from tickdeck.app.cli.feeds_file import named, written
 from tickdeck.db.errors import ConfigurationError
@@ -165,6 +167,27 @@ def test_corrections_and_cancels_of_a_tape_are_applied(tickdeck: Tickdeck, tmp_p
     ]
     assert tickdeck.rows("select distinct updates from ticks where seq = %s", first.number) == [
         (UPDATES_ALL,)
+    ]
+
+
+def test_trades_of_massive_keep_their_numbers_and_what_they_move(tickdeck: Tickdeck, tmp_path: Path) -> None:
+    local = LocalMassive(["AAPL"])
+    with (
+        beside(local) as call,
+        feed(tickdeck.url, tmp_path, "massive", "AAPL", "--url", local.url, TICKDECK_MASSIVE_KEY=MASSIVE_KEY),
+    ):
+        wait_until(lambda: any(client.symbols for client in local.clients))
+        call(local.trade(1))
+        (made,) = local.tapes["AAPL"]
+        wait_until(lambda: tickdeck.rows("select 1 from ticks") == [(1,)])
+        wait_until(
+            lambda: (
+                tickdeck.rows("select name from instruments where symbol = 'MASSIVE:AAPL'")
+                == [("AAPL Inc.",)]
+            )
+        )
+    assert tickdeck.rows("select symbol, seq, price, size, exchange, conditions, updates from ticks") == [
+        ("MASSIVE:AAPL", number_of(made), float(made.price), float(made.size), "4", "37", UPDATES_VOLUME)
     ]
 
 

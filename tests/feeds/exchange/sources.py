@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pydantic import SecretStr
+
 from tests.exchanges.local import LocalExchange, Made
+from tests.exchanges.massive import KEY, LocalMassive, number_of
 from tickdeck.db.session import Pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
 from tickdeck.feeds.exchange.ccxt import Ccxt, CcxtFeed, CcxtOptions
 from tickdeck.feeds.exchange.feed import ExchangeFeed
+from tickdeck.feeds.exchange.massive import Massive, MassiveOptions
 from tickdeck.feeds.exchange.plugin import recalled
 from tickdeck.testing.feed_contract import Happened
 
@@ -103,3 +107,28 @@ class CcxtSource(ExchangeSource):
         symbol = f"CCXT-{self.local.name.upper()}:{made.symbol}"
         ms = made.time_us // 1000
         return Happened(symbol, 1000 * ms, made.number, float(made.price), float(made.size))
+
+
+class SoonMassive(Massive):
+    """The local one has its trades over REST at once, and no limits."""
+
+    settles_s = 0.2
+    requests_per_second = 50.0
+
+
+class MassiveSource(ExchangeSource):
+    """A local Massive, and the adapter on it."""
+
+    def __init__(self, local: LocalMassive) -> None:
+        super().__init__(
+            local,
+            SoonMassive,
+            lambda url: MassiveOptions(url=url, silence=SILENCE_S, history=False, key=SecretStr(KEY)),
+        )
+
+    def happened_as(self, made: Made) -> Happened:
+        """To the millisecond, by the tape's number."""
+        time_us = made.time_us // 1000 * 1000
+        return Happened(
+            f"MASSIVE:{made.symbol}", time_us, number_of(made), float(made.price), float(made.size)
+        )

@@ -13,6 +13,8 @@ from tests.exchanges.binance import LocalBinance
 from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange
+from tests.exchanges.massive import KEY as MASSIVE_KEY
+from tests.exchanges.massive import LocalMassive
 from tests.feeds.exchange.sources import ExchangeSource
 from tickdeck.db.candles.imported import list_imported
 from tickdeck.db.candles.read import read_candles
@@ -22,6 +24,7 @@ from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
 from tickdeck.feeds.exchange.binance import Binance
 from tickdeck.feeds.exchange.coinbase import Coinbase
 from tickdeck.feeds.exchange.kraken import Kraken
+from tickdeck.feeds.exchange.massive import Massive, MassiveOptions
 from tickdeck.feeds.live import run_live
 from tickdeck.feeds.rejects import RejectsFile
 from tickdeck.testing.feed_contract import until_async
@@ -46,6 +49,10 @@ async def run_until(
         await asyncio.gather(running, return_exceptions=True)
 
 
+def massive(url: str) -> ExchangeOptions:
+    return MassiveOptions(url=url, key=MASSIVE_KEY)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("local", "adapter", "options"),
     [
@@ -53,8 +60,9 @@ async def run_until(
         (LocalCoinbase(["BTC/USD"]), Coinbase, plain),
         (LocalKraken(["BTC/USD"]), Kraken, plain),
         (LocalAlpaca(["AAPL"]), Alpaca, keyed),
+        (LocalMassive(["AAPL"]), Massive, massive),
     ],
-    ids=["binance", "coinbase", "kraken", "alpaca"],
+    ids=["binance", "coinbase", "kraken", "alpaca", "massive"],
 )
 async def test_a_new_symbol_begins_with_the_exchange_s_candles(
     tickdeck_db: str,

