@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -104,104 +104,103 @@ class Scales:
         earlier[1:] = time_us[:-1]
         earlier[first] = [each[1] for each in known]
         found: list[Change] = []
+        gap_us = time_us - earlier
         for group in np.split(hits, np.flatnonzero(np.diff(codes[hits])) + 1):
             at = int(np.searchsorted(first, group[0], side="right")) - 1
             here = slice(int(first[at]), int(last[at]) + 1)
             found += self._of_one(
-                symbols[at], group.tolist(), here, rows, price, before, time_us - earlier, pointed
+                _Stretch(symbols[at], rows[here], price[here], before[here], gap_us[here], pointed),
+                (group - here.start).tolist(),
             )
         found.sort(key=lambda change: change.row)
         sure = next((place for place, change in enumerate(found) if not change.alone), None)
         return found if sure is None else found[: sure + 1]
 
-    def _of_one(
-        self,
-        symbol: str,
-        hits: list[int],
-        here: slice,
-        rows: NDArray[np.intp],
-        price: NDArray[np.float64],
-        before: NDArray[np.float64],
-        gap_us: NDArray[np.int64],
-        pointed: Callable[[int], bool],
-    ) -> list[Change]:
-        """The changes of one symbol, whose rows are `here`."""
-        slips, over, level_at = _slips(symbol, hits, here, rows, price, before, pointed)
-        if len(slips) > _FEW and len(slips) * _SHARE > here.stop - here.start:
+    def _of_one(self, its: _Stretch, hits: list[int]) -> list[Change]:
+        """The changes of one symbol, which are among its steps at `hits`."""
+        slips, over, level_at = _slips(its, hits)
+        if len(slips) > _FEW and len(slips) * _SHARE > len(its.price):
             return [replace(slips[0], alone=False)]  # which of both is the file's unit, nobody knows
         if slips:
-            price = price.copy()
+            price = its.price.copy()
             for each, level in level_at.items():
                 price[each] = level
-            if here.stop - 1 in level_at:
+            its = replace(its, price=price)
+            if len(price) - 1 in level_at:
                 # What follows is to be measured by what was before.
-                self._last[symbol] = level_at[here.stop - 1], self._last[symbol][1]
+                self._last[its.symbol] = level_at[len(price) - 1], self._last[its.symbol][1]
             hits = [hit for hit in hits if hit not in over]
-        return slips + self._steps(symbol, hits, here, rows, price, before, gap_us, pointed)
+        return slips + self._steps(its, hits)
 
-    def _steps(
-        self,
-        symbol: str,
-        hits: list[int],
-        here: slice,
-        rows: NDArray[np.intp],
-        price: NDArray[np.float64],
-        before: NDArray[np.float64],
-        gap_us: NDArray[np.int64],
-        pointed: Callable[[int], bool],
-    ) -> list[Change]:
+    def _steps(self, its: _Stretch, hits: list[int]) -> list[Change]:
         """The changes of one symbol that are no slips of a few rows."""
         found = []
+        price, before = its.price, its.before
         there_and_back = [hit for hit in hits if power_of(price[hit], before[hit], near=_NEAR)]
         for hit in hits:
-            now = price[hit : min(hit + _LEVEL, here.stop)]
-            was = price[max(here.start, hit - _LEVEL) : hit]
-            level = _level(price, hit, here, before)
+            now, was = price[hit : hit + _LEVEL], price[max(0, hit - _LEVEL) : hit]
+            level = its.level(hit)
             power = power_of(float(np.median(now)), level)
             far = not power_of(float(np.median(now)), level, near=_NEAR)
             if not power or not _steady(now) or not _steady(was):
                 continue
             other = len(was) > 0 and _other_notation(
-                [pointed(int(row)) for row in rows[max(here.start, hit - _LEVEL) : hit]],
-                [pointed(int(row)) for row in rows[hit : hit + len(now)]],
+                its.pointed_at(range(hit - len(was), hit)), its.pointed_at(range(hit, hit + len(now)))
             )
-            change = Change(int(rows[hit]), symbol, power, float(price[hit]), level)
             if far and not other:
                 continue
+            change = its.change(hit, power, level)
             if other and len(now) == _LEVEL:
                 found.append(change)
                 break
-            if hit > here.start and len(was) < _BEFORE and np.isnan(before[here.start]):
+            if hit > 0 and len(was) < _BEFORE and np.isnan(before[0]):
                 continue  # the first prints of a file may be bad ones
-            if abs(int(gap_us[hit])) >= HOUR_US:
+            if abs(int(its.gap_us[hit])) >= HOUR_US:
                 self.said.append(
                     f"{change.words()}, hours or days earlier, as after a split: or it is another unit"
                 )
             elif len(now) == _LEVEL:
                 found.append(change)
                 break
-            elif hit + len(now) == here.stop:
-                found += [
-                    Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True)
-                    for each in range(hit, here.stop)
-                ]
-                self._last[symbol] = level, self._last[symbol][1]
+            elif hit + len(now) == len(price):
+                found += [its.change(each, power, level, alone=True) for each in range(hit, len(price))]
+                self._last[its.symbol] = level, self._last[its.symbol][1]
         if not any(not each.alone for each in found) and len(there_and_back) >= _OFTEN:
             hit = there_and_back[0]
-            power = power_of(price[hit], before[hit])
-            found = [Change(int(rows[hit]), symbol, power, float(price[hit]), float(before[hit]))]
+            found = [its.change(hit, power_of(price[hit], before[hit]), float(before[hit]))]
         return found
 
 
-def _slips(
-    symbol: str,
-    hits: list[int],
-    here: slice,
-    rows: NDArray[np.intp],
-    price: NDArray[np.float64],
-    before: NDArray[np.float64],
-    pointed: Callable[[int], bool],
-) -> tuple[list[Change], set[int], dict[int, float]]:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The next prices of one symbol, in the file's order.
+
+    `rows`: their places in the batch.  `before`: the price before each, NaN for the first of a file; `gap_us`: how much later
+    each is than that.  `pointed` tells of a place in the batch whether the price there is written with a decimal mark.
+    """
+
+    symbol: str
+    rows: NDArray[np.intp]
+    price: NDArray[np.float64]
+    before: NDArray[np.float64]
+    gap_us: NDArray[np.int64]
+    pointed: Callable[[int], bool]
+
+    def level(self, hit: int) -> float:
+        """What the prices were before a step."""
+        was = self.price[max(0, hit - _LEVEL) : hit]
+        return float(np.median(was)) if len(was) else float(self.before[hit])
+
+    def pointed_at(self, places: Iterable[int]) -> list[bool]:
+        """Which of the prices there are written with a decimal mark."""
+        return [self.pointed(int(self.rows[place])) for place in places]
+
+    def change(self, place: int, power: int, level: float, *, alone: bool = False) -> Change:
+        """What is said of the price at `place`."""
+        return Change(int(self.rows[place]), self.symbol, power, float(self.price[place]), level, alone)
+
+
+def _slips(its: _Stretch, hits: list[int]) -> tuple[list[Change], set[int], dict[int, float]]:
     """The rows of one symbol, fewer than five together, that are of another unit by their price and their notation.
 
     With them the steps that they explain, and for each the level around it.
@@ -209,37 +208,30 @@ def _slips(
     found: list[Change] = []
     over: set[int] = set()
     level_at: dict[int, float] = {}
+    price, count = its.price, len(its.price)
     for place, hit in enumerate(hits):
         if hit in over:
             continue
-        end = hits[place + 1] if place + 1 < len(hits) else here.stop
-        run, level = range(hit, end), _level(price, hit, here, before)
-        if np.isnan(before[here.start]) and hit - here.start < _BEFORE and end >= hit + _LEVEL:
+        end = hits[place + 1] if place + 1 < len(hits) else count
+        run, level = range(hit, end), its.level(hit)
+        if np.isnan(its.before[0]) and hit < _BEFORE and end >= hit + _LEVEL:
             # The first rows of a file are measured by what follows them.
-            run, level = range(here.start, hit), float(np.median(price[hit : hit + _LEVEL]))
+            run, level = range(hit), float(np.median(price[hit : hit + _LEVEL]))
         power = power_of(float(np.median(price[run.start : run.stop])), level)
         if len(run) >= _LEVEL or not power or not _steady(price[run.start : run.stop]):
             continue
         near = (
-            *range(max(here.start, run.start - _LEVEL), run.start),
-            *range(run.stop, min(here.stop, run.stop + _LEVEL)),
+            *range(max(0, run.start - _LEVEL), run.start),
+            *range(run.stop, min(count, run.stop + _LEVEL)),
         )
-        around = [pointed(int(rows[each])) for each in near if 1 / _STEADY < price[each] / level < _STEADY]
-        own = [pointed(int(rows[each])) for each in run]
+        around = its.pointed_at(each for each in near if 1 / _STEADY < price[each] / level < _STEADY)
+        own = its.pointed_at(run)
         # One price beside another tells nothing of which of both is of the other unit.
         if len(around) >= _FEW and ((not any(own) and any(around)) or (all(own) and not any(around))):
-            found += [
-                Change(int(rows[each]), symbol, power, float(price[each]), level, alone=True) for each in run
-            ]
+            found += [its.change(each, power, level, alone=True) for each in run]
             over |= {hit, end}
             level_at |= dict.fromkeys(run, level)
     return found, over, level_at
-
-
-def _level(price: NDArray[np.float64], hit: int, here: slice, before: NDArray[np.float64]) -> float:
-    """What a symbol's prices were before a step."""
-    was = price[max(here.start, hit - _LEVEL) : hit]
-    return float(np.median(was)) if len(was) else float(before[hit])
 
 
 def _steady(prices: NDArray[np.float64]) -> bool:
