@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tickdeck.db.errors import DatabaseError, MarketDataError
 from tickdeck.db.faults import Fault
@@ -25,12 +29,15 @@ from tickdeck.db.market.types import (
 )
 from tickdeck.db.session import Connection, Pool, PoolOrConnection, reading, translate
 from tickdeck.db.statements import statement
-from tickdeck.db.tick_columns import tick_column_pages
+from tickdeck.db.tick_columns import EPOCH_2000_US, read_columns, tick_column_pages
 
 MOST_HOURS: Final = 24 * 400
 """The longest range that is read at once, in hours with ticks."""
 _IN_THREAD: Final = 5_000
 """More ticks than that are folded beside the event loop."""
+_CELL: Final = (
+    ("minute", ">i8"), ("price", ">f8"), ("bought", ">f8"), ("sold", ">f8"), ("unsided", ">f8"), ("trades", ">i8"),
+)  # fmt: skip
 _RECENT_US: Final = 3 * DAY_US
 _WINDOW_US: Final = 30 * DAY_US
 _LOCK_TIMEOUT_MS: Final = 50
@@ -77,10 +84,13 @@ async def read_cells(
             else:
                 fresh.append(from_us(hour_us))
         rows: list[Any] = []
+        cells = FlowCells.of([])
         if folded:
-            rows += await connection.fetch(
-                statement("order_flow_cells"), symbol, from_us(low), from_us(high), folded
-            )
+            cells = _cells(
+                await read_columns(
+                    connection, "order_flow_cells", _CELL, symbol, from_us(low), from_us(high), folded, what="the order flow",
+                )
+            )  # fmt: skip
         if fresh:
             found = await connection.fetch(
                 statement("order_flow_fold"), symbol, fresh, from_us(high), from_us(up_to[0]), up_to[1]
@@ -89,7 +99,22 @@ async def read_cells(
                 sides += Sides(by_feed, by_quotes, by_ticks, by_nothing)
                 if low <= cell[0] < high:
                     rows.append(cell)
-    return FlowCells.of(rows, sides, missing)
+    return replace(cells + FlowCells.of(rows), sides=sides, missing_us=tuple(missing))
+
+
+def _cells(rows: NDArray[np.void]) -> FlowCells:
+    """Rows of `_CELL` as cells."""
+    price, bought, sold, unsided = (
+        rows[name].astype(np.float64) for name in ("price", "bought", "sold", "unsided")
+    )
+    return FlowCells(
+        rows["minute"].astype(np.int64) + EPOCH_2000_US,
+        price,
+        bought,
+        sold,
+        unsided,
+        rows["trades"].astype(np.int64),
+    )
 
 
 class Print(NamedTuple):

@@ -1,11 +1,12 @@
-"""Many ticks of one symbol at once, as columns: PostgreSQL's binary COPY, taken over without looking at each row."""
+"""Many rows at once, as columns: PostgreSQL's binary COPY, taken over without looking at each row; and ticks so."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tickdeck.db.errors import DatabaseError
 from tickdeck.db.market.types import (
@@ -22,20 +23,44 @@ from tickdeck.db.statements import statement
 
 PIECE: Final = 50_000
 """Ticks that are read at a time: some 4 MB."""
-_EPOCH_2000_US: Final = 946_684_800_000_000
+EPOCH_2000_US: Final = 946_684_800_000_000
+"""PostgreSQL's times count from there."""
 _HEADER: Final = 19  # signature, flags, length of the extension, which is none
 _END: Final = 2
 _FIELDS: Final = (
     ("time", ">i8"), ("seq", ">i8"), ("price", ">f8"), ("size", ">f8"), ("bid", ">f8"), ("ask", ">f8"),
     ("updates", ">i2"), ("side", ">i2"),
 )  # fmt: skip
-_ROW: Final = np.dtype(
-    [
-        ("fields", ">i2"),
-        *(part for name, kind in _FIELDS for part in ((f"{name}_length", ">i4"), (name, kind))),
-    ]
-)
-"""A row of the COPY: how many fields, and each with its length before it."""
+_NONE: Final = np.empty(0, dtype=list(_FIELDS))
+
+
+async def read_columns(
+    connection: Connection, name: str, fields: Sequence[tuple[str, str]], *arguments: object, what: str
+) -> NDArray[np.void]:
+    """What the statement `name` selects, as a structured array: each row's `fields`, of the types that are said.
+
+    No value may be null: every row must have one length.  A time is µs since 2000 (`EPOCH_2000_US`).  `what` is
+    said where it cannot be read.  Raises `DatabaseError` and its kinds.
+    """
+    pieces: list[bytes] = []
+
+    async def keep(piece: bytes) -> None:
+        pieces.append(piece)
+
+    with translate(f"cannot read {what}"):
+        await connection.copy_from_query(statement(name), *arguments, output=keep, format="binary")
+    content = b"".join(pieces)
+    # How many fields a row has, and each with its length before it.
+    row = np.dtype(
+        [
+            ("fields", ">i2"),
+            *(part for field, kind in fields for part in ((f"{field}_length", ">i4"), (field, kind))),
+        ]
+    )
+    rows = np.frombuffer(content[_HEADER : max(_HEADER, len(content) - _END)], dtype=row)
+    if len(rows) and not (rows["fields"] == len(fields)).all():
+        raise DatabaseError(f"cannot read {what}: the server's rows are not as they were asked for")
+    return rows
 
 
 async def read_tick_columns(
@@ -54,26 +79,19 @@ async def read_tick_columns(
     150 ms.  Raises `DatabaseError` and its kinds.
     """
     low, high = max(start_us, EARLIEST_US), min(end_us, LATEST_US)
-    pieces: list[bytes] = []
-
-    async def keep(piece: bytes) -> None:
-        pieces.append(piece)
-
-    if low < high:
-        with translate("cannot read ticks"):
-            await connection.copy_from_query(
-                statement("tick_columns"), symbol, from_us(low), from_us(high),
-                from_us(max(after[0], MIN_TIME_US - 1)), after[1], from_us(min(up_to[0], LATEST_US)), up_to[1], limit,
-                output=keep, format="binary",
-            )  # fmt: skip
-    content = b"".join(pieces)
-    rows = np.frombuffer(content[_HEADER : max(_HEADER, len(content) - _END)], dtype=_ROW)
-    if len(rows) and not (rows["fields"] == len(_FIELDS)).all():
-        raise DatabaseError("cannot read ticks: the server's rows are not as they were asked for")
+    rows = (
+        await read_columns(
+            connection, "tick_columns", _FIELDS, symbol, from_us(low), from_us(high),
+            from_us(max(after[0], MIN_TIME_US - 1)), after[1], from_us(min(up_to[0], LATEST_US)), up_to[1], limit,
+            what="ticks",
+        )
+        if low < high
+        else _NONE
+    )  # fmt: skip
     updates, side = rows["updates"].astype(np.int16), rows["side"].astype(np.int16)
     price, size, bid, ask = (rows[name].astype(np.float64) for name in ("price", "size", "bid", "ask"))
     return TickBatch(
-        rows["time"].astype(np.int64) + _EPOCH_2000_US,
+        rows["time"].astype(np.int64) + EPOCH_2000_US,
         np.full(len(rows), symbol, dtype=object),
         rows["seq"].astype(np.int64),
         price,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.buckets import bucket_of
 from tickdeck.db.market.columns import Floats
-from tickdeck.db.market.types import INTERVAL_SECONDS, Interval
+from tickdeck.db.market.types import INTERVAL_SECONDS, MINUTE_US, Interval
 
 VALUE_AREA: Final = 0.7
 """The share of the volume that a value area holds."""
@@ -70,6 +70,21 @@ class FlowCells:
 
     def __len__(self) -> int:
         return len(self.minute_us)
+
+    def __add__(self, other: FlowCells) -> FlowCells:
+        """The rows of both, which have no (minute, price) in common."""
+        if not len(other):
+            return self
+        return FlowCells(
+            np.concatenate([self.minute_us, other.minute_us]),
+            np.concatenate([self.price, other.price]),
+            np.concatenate([self.bought, other.bought]),
+            np.concatenate([self.sold, other.sold]),
+            np.concatenate([self.unsided, other.unsided]),
+            np.concatenate([self.trades, other.trades]),
+            self.sides + other.sides,
+            (*self.missing_us, *other.missing_us),
+        )
 
     def take(self, where: NDArray[np.bool_] | NDArray[np.intp]) -> FlowCells:
         """Some of the rows."""
@@ -130,11 +145,9 @@ def profile_of(cells: FlowCells, step: float | None = None) -> Profile:
     def total(column: NDArray[np.float64]) -> Floats:
         return np.bincount(place, weights=column, minlength=count).astype(np.float64)
 
-    both = (
-        np.unique(np.stack([place.astype(np.int64), cells.minute_us]), axis=1)
-        if count
-        else np.empty((2, 0), int)
-    )
+    minute = cells.minute_us // MINUTE_US
+    first, span = (int(minute.min()), int(np.ptp(minute)) + 1) if count else (0, 1)
+    met = np.unique(place.astype(np.int64) * span + (minute - first))  # a number for each level and minute
     bought, sold, unsided = total(cells.bought), total(cells.sold), total(cells.unsided)
     volume = bought + sold + unsided
     control = _point_of_control(volume)
@@ -145,7 +158,7 @@ def profile_of(cells: FlowCells, step: float | None = None) -> Profile:
         sold,
         unsided,
         total(cells.trades.astype(np.float64)).astype(np.int64),
-        np.bincount(both[0].astype(np.intp), minlength=count).astype(np.int64),
+        np.bincount(met // span, minlength=count).astype(np.int64),
         None if control is None else float(levels[control]),
         None if area is None else (float(levels[area[0]]), float(levels[area[1]])),
     )
