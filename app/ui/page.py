@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import dash_ag_grid
 import structlog
-from dash import Dash, Input, Output, _dash_renderer, dash_table
+from dash import Dash, Input, Output, _dash_renderer, dash_table, dcc
 from dash.backends import get_backend
 from dash.exceptions import DependencyException
 from fastapi import FastAPI
@@ -34,11 +35,15 @@ class Backend(get_backend("fastapi")):  # type: ignore[misc]
     """Every page would open Dash's own WebSocket, and none would use it."""
 
     def setup_index(self, dash_app: Dash) -> None:
-        """The page at `/`, with the nonce of this answer's policy (app.web.guard) for the styles that its scripts make."""
+        """The page at `/`: scripts and styles at addresses that browsers may keep, and the nonce of this answer's policy
+        (app.web.guard) for the styles that its scripts make.
+        """
+        assets = Assets(directory=ASSETS)
 
         async def index(request: Request) -> HTMLResponse:
             nonce = getattr(request.state, "style_nonce", "")
-            return HTMLResponse(str(dash_app.index()).replace("{nonce}", nonce, 1))  # type: ignore[no-untyped-call]
+            text = str(dash_app.index()).replace('="assets/', f'="assets/{assets.version()}/')  # type: ignore[no-untyped-call]
+            return HTMLResponse(text.replace("{nonce}", nonce, 1))
 
         dash_app._add_url("", index, methods=["GET"])  # noqa: SLF001 - as Dash's own backend does
 
@@ -66,6 +71,8 @@ def build_page(server: FastAPI, instrument_of: InstrumentOf, *, prefix: str = ""
         files = scripts["relative_package_path"]["prod"]
         files[:] = [file for file in files if "polyfill" not in file]
     dash_table._js_dist.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    _load_at_once(dash_ag_grid._js_dist, "async-community.js")  # noqa: SLF001
+    _load_at_once(dcc._js_dist, "dcc/async-graph.js")  # noqa: SLF001
     dash = Dash(
         "app",
         server=False,  # with a class of our own it must be given afterwards
@@ -86,6 +93,15 @@ def build_page(server: FastAPI, instrument_of: InstrumentOf, *, prefix: str = ""
     dash.layout = page()
     register(dash, instrument_of)
     return dash
+
+
+def _load_at_once(scripts: list[dict[str, Any]], path: str) -> None:
+    """Have the page name a script that Dash's scripts would ask for once they draw a component: the first view has it, and
+    what a script asks for lies at an address that browsers do not keep.
+    """
+    for script in scripts:
+        if script.get("relative_package_path") == path:
+            script.pop("async", None)
 
 
 class _Value(BaseModel):

@@ -93,7 +93,8 @@ class Guard:
                 for header, value in self._headers.items():
                     headers[header] = value
                 if scope["path"].startswith("/assets/"):
-                    headers["cache-control"] = "no-cache"  # asked again each time, answered by "not modified"
+                    # Asked again each time, answered by "not modified"; but for those of a version (app.ui.assets).
+                    headers.setdefault("cache-control", "no-cache")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -139,6 +140,26 @@ def test_the_page_is_at_the_root_with_any_query(server: LiveServer) -> None:
     answer = requests.get(f"{server.url}/?symbol=SPY&interval=5m", timeout=60)
     assert answer.status_code == 200
     assert "<title>Tickdeck</title>" in answer.text
+
+
+def test_browsers_keep_the_files_of_this_version_only(server: LiveServer) -> None:
+    page = requests.get(server.url, timeout=60).text
+    named = re.findall(r'(?:src|href)="(/?_dash-[^"]+|assets/[^"]+)"', page)
+    # What the first view draws with is named as well.
+    assert any("/async-community." in path for path in named)
+    for path in named:
+        answer = requests.get(f"{server.url}/{path.lstrip('/')}", timeout=60)
+        assert answer.status_code == 200, path
+        assert "max-age=31536000" in answer.headers["cache-control"], path
+    (script,) = [path for path in named if path.endswith("/main.js")]
+    _, version, name = script.split("/")
+    other = version[:-1] + ("1" if version.endswith("0") else "0")
+    # A page from before an update gets what it loads later.
+    for path in (name, f"{other}/{name}"):
+        answer = requests.get(f"{server.url}/assets/{path}", timeout=60)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache"), path
+    for path in ("", "/none.js", f"/{version}/{name}", "/..%2f..%2fpage.py"):
+        assert requests.get(f"{server.url}/assets/{version}{path}", timeout=60).status_code == 404, path
 
 
 @pytest.mark.parametrize(
