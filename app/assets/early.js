@@ -24,6 +24,12 @@ window.dashAgGridFunctions = Object.fromEntries(
   ]),
 );
 
+// Elements that Dash has nothing to do with (app/ui/plain.py): a text, or [name, properties, what is in it].
+{
+  const made = (tree) => (typeof tree === "string" ? tree : window.React.createElement(tree[0], tree[1], ...tree[2].map(made)));
+  window.tickdeck = { Plain: ({ trees }) => window.React.createElement(window.React.Fragment, null, ...trees.map(made)) };
+}
+
 // Cells that are drawn, in the same way (watchlist/drawn.js).
 window.dashAgGridComponentFunctions = Object.fromEntries(
   ["Range", "Spark"].map((name) => [`tickdeck${name}`, (cell) => window.tickdeckCells[name](cell)]),

@@ -20,9 +20,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tickdeck.app.ui.assets import Assets
 from tickdeck.app.ui.layout import page
+from tickdeck.app.ui.plain import plainly
 from tickdeck.db.market.types import Instrument
 
 ASSETS = Path(__file__).parent.parent / "assets"
+CALLBACKS = frozenset({"view", "instrument"})
+"""Ids of what callbacks read and write."""
 CALLBACK_PATH = "/_dash-update-component"
 
 log = structlog.get_logger(__name__)
@@ -90,7 +93,7 @@ def build_page(server: FastAPI, instrument_of: InstrumentOf, *, prefix: str = ""
         CallbackGuard, dash=dash
     )  # behind Dash's own middleware, which answers what is raised
     dash.init_app(server)
-    dash.layout = page()
+    dash.layout = plainly(page(), kept=CALLBACKS)
     register(dash, instrument_of)
     return dash
 

@@ -14,7 +14,8 @@ from tickdeck.app.push.protocol import FIELDS
 from tickdeck.app.ui import tape, watchlist
 from tickdeck.app.ui.figures import chart_figure
 from tickdeck.app.ui.layout import USUAL_INTERVALS, page
-from tickdeck.app.ui.page import ASSETS, describe
+from tickdeck.app.ui.page import ASSETS, CALLBACKS, describe
+from tickdeck.app.ui.plain import plainly
 from tickdeck.db.market.types import INTERVALS, Instrument
 
 
@@ -74,6 +75,40 @@ def test_no_rows_pass_through_dash() -> None:
     # Given rowData, even an empty list, the component would copy all rows into its properties with each frame.
     assert not hasattr(watchlist.watchlist(), "rowData")
     assert not hasattr(tape.tape(), "rowData")
+
+
+def described(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and properties of each element, and each text, in the page's order, whatever is around them."""
+    if isinstance(part, str):
+        yield part, {}
+        return
+    if isinstance(part, dict):
+        assert (part["namespace"], part["type"]) == ("tickdeck", "Plain")
+        name, properties, children = None, {}, part["props"]["trees"]
+    elif isinstance(part, list):
+        name, properties, children = part
+    else:
+        properties = part.to_plotly_json()["props"]
+        name, children = part._type.lower(), properties.pop("children", None)
+        children = children if isinstance(children, list) else [children] if children is not None else []
+    if name:
+        yield name, properties
+    for child in children:
+        yield from described(child)
+
+
+def test_plain_elements_are_the_same_ones_and_callbacks_keep_theirs() -> None:
+    light = plainly(page(), kept=CALLBACKS)
+    assert list(described(light)) == list(described(page()))
+    parts = [part for part in components(light) if isinstance(part, Component)]
+    assert len(parts) < len(ids()) / 2
+    assert {getattr(part, "id", None) for part in parts} >= {
+        *CALLBACKS,
+        "watchlist",
+        "tape",
+        "chart",
+        "symbol",
+    }
 
 
 def test_ids_are_there_once() -> None:
