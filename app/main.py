@@ -22,6 +22,7 @@ from tickdeck.app.push.metrics import Spilled
 from tickdeck.app.push.outlets import server_options
 from tickdeck.app.replay.rooms import Rooms
 from tickdeck.app.supervision import Supervisor
+from tickdeck.app.ui import workspace
 from tickdeck.app.ui.page import build_page
 from tickdeck.app.users.access import Access
 from tickdeck.app.users.limits import Limits
@@ -40,6 +41,7 @@ from tickdeck.app.web import (
     rest,
     state,
     watchlists,
+    workspaces,
 )
 from tickdeck.app.web import replay as replay_routes
 from tickdeck.app.web.errors import answer_errors
@@ -164,8 +166,11 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(rest.router(pool, most_rows=settings.limits.answer_rows))
     app.include_router(analysis.router(pool))
     app.include_router(days.router(pool))
-    app.include_router(drawings.router(door.pool, Sharing(door.pool)))
+    sharing = Sharing(door.pool)
+    app.include_router(drawings.router(door.pool, sharing))
     app.include_router(watchlists.router(door.pool))
+    app.include_router(workspaces.router(door.pool, sharing))
+    app.include_router(workspace.router())
     app.include_router(alerts.router(door.pool, pool, settings.alerts))
     app.include_router(corrections.router(door.pool, pool))
     app.include_router(feeds.router(door.pool, pool))

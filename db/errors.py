@@ -48,6 +48,10 @@ class UnknownSymbolError(TickdeckError):
         self.symbol = symbol
 
 
+class ConflictError(TickdeckError):
+    """Something was changed elsewhere since whoever changes it now has read it."""
+
+
 class FeedRunsError(TickdeckError):
     """Another process runs the feed on this database."""
 

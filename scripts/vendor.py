@@ -2,6 +2,7 @@
 
 - Plotly's bundle for finance.  Dash brings the whole of Plotly, of which the page uses a third.
 - The regenerator runtime.  Dash brings Babel's polyfill for it, of which no browser of today needs the rest.
+- Dockview, which lays out the panels of a workspace: its script with its styles.
 - axe-core, for tests only: it looks for what those who see, hear or point otherwise cannot use.
 
 Needs npm.  A new version: its number, and the `dist.integrity` that `npm view PACKAGE@VERSION` prints.
@@ -66,6 +67,22 @@ PACKAGES: Final = (
                 "LICENSE",
                 "regenerator-runtime-LICENSE",
                 "51887a3d47051ac2fce1210562e5b9fe0830a8a8fabeb272c2d586eeb18a05fd",
+            ),
+        ),
+    ),
+    Package(
+        "dockview-core@8.6.0",
+        "sha512-BTj0mCIdP5rtshAhVA9bqy14NOKYns+fBJJvFbU2xy2vkK9aiDMf8rQCvfeG+qF1D+TIDc+OLT8h9mlgQ6PHFA==",
+        (
+            (
+                "dist/dockview-core.min.js",
+                "dockview-core.min.js",
+                "bead6482df89a9d0ae6d27d6d40a8fb9961b3106208e6ac9ee0bce4f557cd6d0",
+            ),
+            (
+                "LICENCE.md",
+                "dockview-LICENSE",
+                "1d56757fdc06c9b33c0f80821efe4f4b11960dd7fb6544232cff61752101f513",
             ),
         ),
     ),

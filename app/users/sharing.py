@@ -1,4 +1,4 @@
-"""Whose drawings somebody sees and changes: his own, or those that a link leads to.  The one place that decides it."""
+"""Whose drawings and workspaces somebody sees and changes: his own, or those that a link leads to.  The one place that decides it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.app.users.identity import ForbiddenError, Identity
-from tickdeck.db import shares
+from tickdeck.db import shares, workspaces
+from tickdeck.db.errors import MarketDataError
 from tickdeck.db.session import Pool
 
 NO_LINK: Final = "this link leads nowhere, or nowhere any more"
@@ -25,11 +26,11 @@ class Place:
 
 
 class Sharing:
-    """Links to drawings; `pool` acts as `tickdeck_settings`.
+    """Links to drawings and workspaces; `pool` acts as `tickdeck_settings`.
 
     A link is 256 random bits, given out once and stored as a hash.  It is good for whoever has come in and has it: `view` to
     look, `edit` also to change, which needs the role for drawings of one's own too.  It ends when its owner ends it, is
-    disabled or may draw no more himself.
+    disabled or may draw no more himself.  A workspace has one link at the most, for looking only.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -72,3 +73,21 @@ class Sharing:
     async def end(self, identity: Identity, number: UUID) -> None:
         """End a link of his; one that is not there is none any more either."""
         await shares.end_share(self._pool, identity.user_id, number)
+
+    async def share_workspace(self, identity: Identity, number: UUID) -> str:
+        """Make a link to a workspace of this one's, in the place of the one before: its token, this once."""
+        token = new_token()
+        if not await workspaces.link_workspace(self._pool, identity.user_id, number, token_hash(token)):
+            raise MarketDataError("you have no such workspace")
+        return token
+
+    async def end_workspace_link(self, identity: Identity, number: UUID) -> None:
+        """End the link to a workspace of his; one that is not there is none any more either."""
+        await workspaces.link_workspace(self._pool, identity.user_id, number, None)
+
+    async def workspace(self, link: str) -> workspaces.SharedWorkspace:
+        """The workspace that a link leads to, for whoever has come in; raise `ForbiddenError` where it leads nowhere."""
+        found = await workspaces.find_workspace(self._pool, token_hash(link))
+        if found is None:
+            raise ForbiddenError(NO_LINK)
+        return found

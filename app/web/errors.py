@@ -18,7 +18,14 @@ from tickdeck.app.push.protocol import ProtocolError
 from tickdeck.app.replay.clock import ReplayError
 from tickdeck.app.users.identity import ForbiddenError
 from tickdeck.app.web.proxies import prefix_of
-from tickdeck.db.errors import DatabaseError, MarketDataError, TickdeckError, UnknownSymbolError, printable
+from tickdeck.db.errors import (
+    ConflictError,
+    DatabaseError,
+    MarketDataError,
+    TickdeckError,
+    UnknownSymbolError,
+    printable,
+)
 
 STATUSES: Final[dict[type[Exception], int]] = {
     MarketDataError: 422,
@@ -26,6 +33,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ProtocolError: 422,
     ForbiddenError: 403,
     UnknownSymbolError: 404,
+    ConflictError: 409,
     DatabaseError: 503,
     TickdeckError: 500,
 }

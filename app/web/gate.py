@@ -78,12 +78,13 @@ RULES: Final = (
     Rule(r"/ws", "viewer", "read"),
     Rule(r"/api/drawings/.*|/api/shares(/.*)?", "analyst"),  # to store and delete; programs only read
     Rule(r"/api/watchlists/.*", "analyst"),  # as drawings
+    Rule(r"/api/workspaces/.*", "analyst"),  # as drawings
     Rule(r"/api/alerts/log", "viewer", "read"),
     Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),
     Rule(r"/api/feeds/symbols", "admin", "admin"),
     Rule(r"/api/.*", "viewer", "read"),
-    Rule(r"/|/assets/.*|/_dash-.*|/_reload-hash|/_favicon\.ico|/_alive_.*", "viewer"),
+    Rule(r"/|/workspace|/assets/.*|/_dash-.*|/_reload-hash|/_favicon\.ico|/_alive_.*", "viewer"),
 )
 CLOSED: Final = Rule(r".*", "viewer", "read")
 """What holds for a path that no rule names."""

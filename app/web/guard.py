@@ -48,11 +48,18 @@ def _is_embedded(scope: Scope) -> bool:
     return scope["path"] == "/" and b"embed=1" in scope.get("query_string", b"").split(b"&")
 
 
+def _is_panel(scope: Scope) -> bool:
+    """Whether it is the page as a panel of a workspace, which may be in frames of our own pages and in no others'."""
+    asked = scope.get("query_string", b"").split(b"&")
+    return scope["path"] == "/" and any(each.startswith(b"panel=") for each in asked)
+
+
 class Guard:
     """Pure ASGI, for HTTP and WebSocket alike: refuses unknown host names, and sets the security headers.
 
     A page of another site whose name was made to point here would count as our own origin: hence the names.  Pages of the
-    origins `embedders` may have the page in a frame where its address says `embed=1`; nobody else may, and nothing else.
+    origins `embedders` may have the page in a frame where its address says `embed=1`, our own where it says `panel=…`; nobody
+    else may, and nothing else.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class Guard:
         self._policy = policy
         self._embedded = policy.replace(_NO_FRAMES, f"frame-ancestors 'self' {' '.join(embedders)}")
         self._embeds = bool(embedders)
+        self._panel = policy.replace(_NO_FRAMES, "frame-ancestors 'self'")
         self._headers = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
@@ -88,8 +96,7 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                policy = self._embedded if self._embeds and _is_embedded(scope) else self._policy
-                headers["content-security-policy"] = policy.replace("{nonce}", nonce)
+                headers["content-security-policy"] = self._policy_for(scope).replace("{nonce}", nonce)
                 for header, value in self._headers.items():
                     headers[header] = value
                 if scope["path"].startswith("/assets/"):
@@ -98,6 +105,11 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _policy_for(self, scope: Scope) -> str:
+        if _is_panel(scope):
+            return self._panel
+        return self._embedded if self._embeds and _is_embedded(scope) else self._policy
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, name: str) -> None:
         if scope["type"] == "websocket":
