@@ -52,6 +52,20 @@ def shoot(browser: Browser, url: str, folder: Path, shot: tuple[str, str, tuple[
     page.close()
 
 
+def shoot_workspace(browser: Browser, url: str, folder: Path) -> None:
+    """The picture of a workspace with four charts."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page.set_default_timeout(2 * PATIENCE_MS)
+    page.goto(f"{url}/workspace")
+    page.click('[data-charts="4"]')
+    page.wait_for_function("() => document.querySelectorAll('.desk-panel[data-ready]').length === 6")
+    for number in range(4):
+        frame = page.frame_locator('iframe[src*="panel=chart"]').nth(number)
+        frame.locator("#chart-panel[data-drawn]").wait_for()
+    page.screenshot(path=folder / "workspace.png")
+    page.close()
+
+
 def _opened(page: Page, pressed: str) -> None:
     """Wait until what was opened is drawn."""
     drawn = {"#overview-open": ".overview-map[data-drawn]", "#palette-open": "#palette-list li"}[pressed]
@@ -74,4 +88,5 @@ if __name__ == "__main__":
             opened = chromium.launch(executable_path=find_browser(chromium.executable_path), args=FLAGS)
             for each in SHOTS:
                 shoot(opened, dashboard.url, target, each)
+            shoot_workspace(opened, dashboard.url, target)
             opened.close()

@@ -15,6 +15,12 @@
 // A chart in another page: without what is around it, from the first paint on.
 if (new URLSearchParams(location.search).get("embed") === "1") document.documentElement.dataset.embed = "";
 
+// One panel of a workspace: the rest of the page is not there, from the first paint on (app.css).
+{
+  const panel = new URLSearchParams(location.search).get("panel");
+  if (["chart", "orderflow", "watchlist", "overview", "tape", "alerts", "feeds"].includes(panel)) document.documentElement.dataset.panel = panel;
+}
+
 // dash-ag-grid looks its functions up when a grid is made, before any module has run.  Each one only forwards
 // to lib/format.js, which is there long before the first row.
 window.dashAgGridFunctions = Object.fromEntries(

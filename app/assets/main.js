@@ -21,6 +21,7 @@ import { isFormula, knownSymbols, onInstruments, readInstruments, readUnknown } 
 import { Intervals } from "./lib/intervals.js";
 import { onLook } from "./lib/look.js";
 import { clockIs, serverSkew } from "./lib/now.js";
+import { panel, shows } from "./lib/panel.js";
 import { looksLikeFormula, meant, readFormula } from "./lib/symbols.js";
 import { choose, INTERVALS, onView, refusedInterval, view } from "./lib/selection.js";
 import { askAgain, showAccount } from "./link/account.js";
@@ -65,6 +66,10 @@ class Page {
     this.intervals = new Intervals(document.getElementById("interval"));
     this.notice = document.getElementById("notice");
     this.waitingTimer = 0;
+    /** A panel that is hidden watches nothing. */
+    this.paused = false;
+    /** What of it a workspace needs, where the page is a panel of one. @type {?import("./workspace/member.js").Member} */
+    this.member = null;
     this.hours = new TradingHours(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
     new Gaps(chart, () => this.hours.clock);
     new Imported(chart);
@@ -86,6 +91,7 @@ class Page {
     });
     this.indicators = new Indicators(chart, () => this.connection.resubscribe(), (text) => this.say(text));
     this.orderFlow = new OrderFlow(chart, () => this.connection.resubscribe());
+    if (panel === "orderflow") this.orderFlow.borrow(["profile", "footprint", "delta"]);
     this.compare = new Comparison(chart, () => this.connection.resubscribe());
     this.drawings = new Drawings(chart, (text) => this.say(text));
     this.toolbar = new Toolbar(chart, element("chart-bar"), (text) => this.say(text));
@@ -102,13 +108,14 @@ class Page {
       onMessage: (message) => this.receive(message),
       onState: (state) => {
         status.connected(state);
+        this.member?.tell({ state });
         if (state !== "live" && state !== "polling") return;
-        this.alerts.connected();
-        void this.levels.read();
+        if (!panel || panel === "alerts") this.alerts.connected(); // one panel tells what was missed, not each
+        if (shows("chart")) void this.levels.read();
       },
       onClosed: askAgain,
     });
-    new Lists(
+    if (shows("rows")) new Lists(
       (entries) => watchlist.showList(entries),
       () => [...watchlist.rows.keys()],
       () => watchlist.seen(),
@@ -117,7 +124,7 @@ class Page {
     new DayLines(watchlist.api, () => this.replay.current?.clock ?? null, (symbol, closes) => watchlist.lineIs(symbol, closes));
     watchlist.onScreen = () => this.connection.resubscribe();
     watchlist.restoreFilter();
-    new Glance(() => watchlist.rows.values(), () => this.replay.current?.clock ?? null);
+    this.glance = new Glance(() => watchlist.rows.values(), () => this.replay.current?.clock ?? null);
     new Comfort(() => this.offer(), (text) => this.say(text));
     onLook(() => this.written());
     onView(() => this.choose());
@@ -129,18 +136,28 @@ class Page {
     });
     this.choose({ first: true });
     this.connection.start();
-    void showAccount(document.getElementById("account"));
+    if (panel) void import("./workspace/member.js").then(({ Member }) => (this.member = new Member(this)));
+    else void showAccount(document.getElementById("account"));
   }
 
   subscription() {
     const { symbol, interval } = view();
     const { screen } = this.watchlist;
-    const all = { watchlist: "all", rows: "arrays", ...(screen ? { screen } : {}) };
     this.spread = isFormula(symbol);
     document.body.dataset.spread = String(this.spread);
+    if (this.paused) return {};
+    const own = panel === "feeds" || this.spread ? null : [symbol];
+    const all = { watchlist: shows("rows") || (!symbol && panel !== "feeds") ? "all" : own, rows: "arrays", ...(screen && shows("rows") ? { screen } : {}) };
     if (!symbol) return all;
     const chart = { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.wanted(symbol), compare: this.compare.symbols };
-    return { ...all, chart, tape: this.spread ? null : symbol };
+    return { ...all, ...(shows("chart") ? { chart } : {}), tape: this.spread || !shows("tape") ? null : symbol };
+  }
+
+  /** Watch nothing while nobody looks, or again what is shown. @param {boolean} paused */
+  pause(paused) {
+    if (paused === this.paused) return;
+    this.paused = paused;
+    this.connection.resubscribe();
   }
 
   /** The address has changed: mark it everywhere and ask for its data. */
@@ -202,7 +219,8 @@ class Page {
   receive(message) {
     const { symbol, interval } = view();
     const whole = message.type === "snapshot";
-    if (message.type === "alert") return this.alerts.receive(message.alert);
+    if (message.type === "alert") return panel && panel !== "alerts" ? this.member?.tell({ alert: message.alert }) : this.alerts.receive(message.alert);
+    if (this.paused && whole) return undefined; // what was seen last stays
     if (message.type === "replay") return this.replay.receive(message.replay);
     if (message.type === "error" && this.replay.refused(message.message)) return;
     if (message.type === "error") this.refuse(message.message);
@@ -309,7 +327,7 @@ function controls(page) {
     if (what) chart.press(what);
   });
   // With the press, as Plotly takes the rest of a click away.
-  element("chart-area").addEventListener("pointerdown", (event) => event.altKey && event.button === 0 && page.replay.from(chart.pointedTime()), true);
+  element("chart-area").addEventListener("pointerdown", (event) => event.altKey && event.button === 0 && !panel && page.replay.from(chart.pointedTime()), true);
   document.addEventListener("keydown", (event) => {
     if (event.code !== "KeyR" || !event.altKey || event.ctrlKey || event.metaKey || closest(event, "input, textarea, select, [role=dialog]")) return;
     event.preventDefault();

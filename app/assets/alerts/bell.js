@@ -1,6 +1,7 @@
 // The button and the keys of alerts.  The drawer and what tells of firings are loaded once one is needed (alerts.js).
 
 import { closest, element } from "../lib/dom.js";
+import { panel } from "../lib/panel.js";
 
 /** @typedef {import("./alerts.js").Alerts} Alerts */
 /** @typedef {import("./alerts.js").Firing} Firing */
@@ -30,6 +31,7 @@ export class Bell {
 
   /** `A`: the drawer; Alt A: with the price under the crosshair; Escape: not any more. @param {KeyboardEvent} event */
   key(event) {
+    if (panel === "alerts") return undefined; // they are open, and stay so
     if (event.key === "Escape") return this.alerts?.close();
     if (closest(event, "input, textarea, select, [role=dialog]") || event.ctrlKey || event.metaKey || event.code !== "KeyA") return undefined;
     event.preventDefault();

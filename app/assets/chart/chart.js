@@ -6,7 +6,7 @@ import { Candles } from "./candles.js";
 import { History } from "./history.js";
 import { isCurve, looks, TRACES, wentUp } from "./kinds.js";
 import { Overlay, PlottedCandles } from "./overlay.js";
-import { timeLeft, pointedAt, priceAt, showReadout } from "./readout.js";
+import { timeLeft, pointedAt, pointedIn, priceAt, showReadout } from "./readout.js";
 import { PriceScale } from "./scale.js";
 import { ChartView, MOST_SHOWN, RIGHT_ROOM } from "./view.js";
 import { choose, INTERVALS, intervalMs, isBars } from "../lib/selection.js";
@@ -95,6 +95,11 @@ export class Chart {
     this.compare = null;
     /** What is drawn by hand, over the candles. @type {?{draw: () => void}} */
     this.drawings = null;
+    /** The time under the pointer of a chart that this one is linked with, ms. @type {?number} */
+    this.linkedTime = null;
+    /** Told the time under the pointer, ms, whenever it is another. @type {?(ms: ?number) => void} */
+    this.onPointed = null;
+    this.toldTime = /** @type {?number} */ (null);
     /** Server's clock minus this machine's, ms. */
     this.skew = 0;
     /** A replay's clock, ms; null: live. @type {?number} */
@@ -502,6 +507,13 @@ export class Chart {
     this.refreshOverlay();
   }
 
+  /** The pointer of a linked chart is at this time. @param {?number} ms null: at none */
+  pointAtTime(ms) {
+    if (ms === this.linkedTime) return;
+    this.linkedTime = ms;
+    this.refreshOverlay();
+  }
+
   /** The price under the pointer, to the instrument's decimals; null: it is not over the prices. @returns {?number} */
   pointedPrice() {
     const price = this.pointer && priceAt(this, this.pointer);
@@ -540,13 +552,22 @@ export class Chart {
     const up = last ? wentUp(this.live, this.live.lastNumber, kind) : true;
     const remaining = last ? timeLeft(last.t, interval, this.replayClock ?? Date.now() + this.skew) : "";
     overlay.drawLast(last ? last.c : null, last ? scale.text(last.c, this.decimals) : "", up, remaining);
-    const cross = this.pointer && !this.dragging ? pointedAt(this, this.pointer) : null;
+    const own = this.pointer && !this.dragging ? pointedAt(this, this.pointer) : null;
+    const cross = own ?? (this.linkedTime === null ? null : pointedIn(this, this.linkedTime));
     overlay.drawCross(cross);
+    this.tellPointed(own ? candles.at(own.number).t : null);
     const read = cross?.number ?? candles.lastNumber;
     const title = `${this.symbol} · ${interval}`;
     this.orderFlow?.draw();
     this.indicators?.draw(read);
     showReadout(this.readout, title, candles.at(read), candles.before(read), this.decimals, candles.rose(read));
+  }
+
+  /** @param {?number} ms the time under the pointer */
+  tellPointed(ms) {
+    if (ms === this.toldTime) return;
+    this.toldTime = ms;
+    this.onPointed?.(ms);
   }
 
   /** Holes, the market's first tick, and where imported candles end. */

@@ -138,7 +138,7 @@ export class Overlay {
 
   /**
    * The crosshair; nothing hides it.
-   * @param {?{number: number, y: number, price: ?string, time: string}} at `y` in px
+   * @param {?{number: number, y: ?number, price: ?string, time: string}} at `y` in px; null: at no price
    */
   drawCross(at) {
     display(this.cross, at !== null);
@@ -146,7 +146,8 @@ export class Overlay {
     const { left, right, top, bottom } = this.frame;
     const x = half(this.px(at.number));
     set(this.crossX, { x1: x, x2: x, y1: top, y2: bottom });
-    set(this.crossY, { x1: left, x2: right, y1: half(at.y), y2: half(at.y) });
+    display(this.crossY, at.y !== null);
+    if (at.y !== null) set(this.crossY, { x1: left, x2: right, y1: half(at.y), y2: half(at.y) });
     display(this.crossPrice.group, at.price !== null);
     if (at.price !== null) this.crossPrice.show(right, at.y, this.width - right, at.price);
     const width = at.time.length * 6.6 + 16;

@@ -14,7 +14,7 @@ const CHANGE = 5;
  * What the pointer is on: a candle, and a price where it is over the prices.
  * @param {import("./chart.js").Chart} chart
  * @param {{x: number, y: number}} at px in the panel
- * @returns {?{number: number, y: number, price: ?string, time: string}} null: it is not over the plot
+ * @returns {?{number: number, y: ?number, price: ?string, time: string}} null: it is not over the plot
  */
 export function pointedAt({ overlay, candles, interval, decimals, scale }, at) {
   const { x, y } = overlay.axes;
@@ -30,6 +30,19 @@ export function pointedAt({ overlay, candles, interval, decimals, scale }, at) {
     price: at.y <= priceBottom ? scale.text(y.p2c(at.y - top), decimals) : null,
     time: fullTime(candle, candles.zone, interval),
   };
+}
+
+/**
+ * The candle of a time that another chart points at, which may have other candles; null: it is not in view.
+ * @param {import("./chart.js").Chart} chart
+ * @param {number} ms
+ * @returns {?{number: number, y: null, price: null, time: string}}
+ */
+export function pointedIn({ candles, interval, view }, ms) {
+  const number = candles.base + candles.place(ms + 1) - 1;
+  const candle = candles.at(number);
+  if (!candle || number < view.from || number > view.to) return null;
+  return { number, y: null, price: null, time: fullTime(candle, candles.zone, interval) };
 }
 
 /**

@@ -30,6 +30,11 @@ const KEYS = [
     ["Ctrl Z, Ctrl Y", "take a drawing back, and again"],
     ["Del", "delete the chosen drawing"],
   ]],
+  ["Workspace", [
+    ["F6, Shift F6", "the next panel, the one before"],
+    ["Del on a tab", "close the panel"],
+    ["Ctrl K", "also: add, split, move, maximise panels"],
+  ]],
   ["Replay", [
     ["Space", "play, pause"],
     ["← →", "one tick back or on"],

@@ -2,6 +2,7 @@
 
 import { knownSymbols, nameOf } from "../lib/instruments.js";
 import { wear } from "../lib/look.js";
+import { panel } from "../lib/panel.js";
 import { choose, INTERVALS } from "../lib/selection.js";
 
 /** @typedef {import("./comfort.js").Entry} Entry */
@@ -72,8 +73,9 @@ export async function everything({ symbols, replay, replaying, addIndicator }) {
       run: () => addIndicator(spelt(kind)),
     })),
     ...(replaying ? REPLAY.map(([label, keys, name]) => ({ label, keys, kind: "action", run: () => replay(name) })) : []),
-    ...BUTTONS.map(([label, keys, selector]) => ({ label, keys: keys || undefined, kind: "action", run: () => click(selector) })),
+    ...BUTTONS.filter(([, , selector]) => !panel || document.querySelector(selector)?.checkVisibility()).map(([label, keys, selector]) => ({ label, keys: keys || undefined, kind: "action", run: () => click(selector) })),
     ...LOOKS.map(([label, wanted]) => ({ label, kind: "action", run: () => wear(wanted) })),
+    ...(panel ? (parent.tickdeckDesk?.commands() ?? []) : [{ label: "Workspace: many panels side by side", kind: "action", run: () => location.assign("workspace") }]),
   ];
 }
 

@@ -2,6 +2,7 @@
 
 import { closest, element, write } from "../lib/dom.js";
 import { NONE } from "../lib/format.js";
+import { panel } from "../lib/panel.js";
 import { FeedSymbols } from "./symbols.js";
 
 const COLUMNS = ["Feed", "State", "Lag", "Last tick", "Filling", "Missing", "Restarts", "Last fault"];
@@ -28,7 +29,7 @@ export class Feeds {
       void this.symbols.open(live.dataset.live);
     });
     this.button.addEventListener("click", () => this.show(this.panel.hidden));
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.show(false));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && panel !== "feeds" && this.show(false));
   }
 
   /** @param {boolean} open */

@@ -78,4 +78,15 @@ export function separators() {
   return { group: found.group, decimal: found.decimal };
 }
 
+// Another window of this browser, or the workspace around this panel, has chosen another one.
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== KEPT || newValue === null) return;
+  try {
+    now = known({ ...USUAL, ...JSON.parse(newValue) });
+    worn();
+  } catch {
+    // What another program has put there is none.
+  }
+});
+
 window.tickdeckLookChanged = worn;

@@ -1,5 +1,7 @@
 // The chosen symbol and interval.  The page's address is the truth; everything else follows it.
 
+import { panel } from "./panel.js";
+
 /** @typedef {{symbol: ?string, interval: string}} View */
 
 // prettier-ignore
@@ -67,7 +69,8 @@ export function choose(wanted, { replace = false } = {}) {
   // One that there is none of stays, and with it the notice that says so, until another is chosen.
   if (wanted.interval || !refusedInterval()) address.searchParams.set("interval", next.interval);
   if (address.href === location.href) return;
-  history[replace ? "replaceState" : "pushState"](null, "", address);
+  // The browser's way back leads out of a workspace, not through what its panels have shown.
+  history[replace || panel ? "replaceState" : "pushState"](null, "", address);
   tell();
 }
 

@@ -1,5 +1,7 @@
 // Who is signed in, the way out, and the way back to the door when the session is over.
 
+import { panel } from "../lib/panel.js";
+
 /** The socket's close code where the session is over (app/web/gate.py). */
 const SESSION_OVER = 4401;
 
@@ -12,7 +14,8 @@ addEventListener("pageshow", () => {
 /** Leave for the door, and come back to this very view afterwards. */
 function toTheDoor() {
   if (signingOut) return;
-  location.assign(`login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  const page = panel ? parent : window; // a panel's is the workspace around it
+  page.location.assign(`login?next=${encodeURIComponent(page.location.pathname + page.location.search)}`);
 }
 
 /** A socket was closed: where that was because the session is over, go and sign in. @param {number} code */

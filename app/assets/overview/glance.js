@@ -1,6 +1,7 @@
 // The button and the key of the overview, which is loaded once it is opened.
 
 import { closest, element } from "../lib/dom.js";
+import { panel } from "../lib/panel.js";
 
 export class Glance {
   /** @param {ConstructorParameters<typeof import("./overview.js").Overview>} parts */
@@ -9,6 +10,7 @@ export class Glance {
     /** @type {?import("./overview.js").Overview} */
     this.overview = null;
     element("overview-open").addEventListener("click", () => void this.toggle());
+    if (panel) return; // it is one itself, or there is none
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.overview?.isOpen && !closest(event, "[role=dialog]")) return void this.toggle();
       if (event.key.toLowerCase() !== "o" || event.ctrlKey || event.metaKey || event.altKey) return undefined;

@@ -5,6 +5,7 @@ import { element, write } from "../lib/dom.js";
 import { amount, direction, percent, price } from "../lib/format.js";
 import { decimalsOf, nameOf, sectorOf } from "../lib/instruments.js";
 import { ink, onLook } from "../lib/look.js";
+import { panel } from "../lib/panel.js";
 import { choose } from "../lib/selection.js";
 import { pairOf } from "../lib/symbols.js";
 import { make } from "../comfort/dialog.js";
@@ -103,13 +104,14 @@ export class Overview {
 
   /** Over the panels, below whatever the header and a replay's controls take. */
   place() {
+    if (panel) return;
     const panels = document.querySelector("main").getBoundingClientRect();
     this.at.style.top = `${panels.top + GAP_PX}px`;
   }
 
   /** Show a symbol's chart. @param {string} symbol */
   open(symbol) {
-    this.toggle();
+    if (!panel) this.toggle();
     choose({ symbol });
   }
 

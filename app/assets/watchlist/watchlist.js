@@ -4,6 +4,7 @@ import { element, writeTo } from "../lib/dom.js";
 import { cells } from "../lib/format.js";
 import { fitColumns, renderRowsNowAndThen, showNow, startEmpty, widen } from "../lib/grid.js";
 import { exchangeOf, nameOf, onInstruments, readUnknown, zoneOf } from "../lib/instruments.js";
+import { panel } from "../lib/panel.js";
 import { marketNow } from "../lib/now.js";
 import { choose } from "../lib/selection.js";
 import { hoursAround } from "../lib/sessions.js";
@@ -20,7 +21,7 @@ import { gapsOf, trouble } from "./trouble.js";
  */
 
 /** Who taps: on a phone, or with fingers on a larger screen. */
-const TAPPED = matchMedia("(max-width: 760px), (pointer: coarse)");
+const TAPPED = matchMedia(panel ? "(pointer: coarse)" : "(max-width: 760px), (pointer: coarse)");
 /** The columns, those that are needed most first. */
 const COLUMNS = [
   "symbol", "last", "gaps", "change_pct", "change", "volume", "bid", "ask", "time", "state", "high", "low", "vwap", "range", "spark",
