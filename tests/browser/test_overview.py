@@ -87,7 +87,7 @@ def test_treemap_breadth_and_movers_go_on_live(walking: Dashboard, watched: Watc
     watched.until(
         f"(before) => JSON.stringify(({LEAVES})()) !== before", page.evaluate(f"JSON.stringify(({LEAVES})())")
     )
-    assert findings(page) == []
+    assert findings(page, "dark") == []
     first = page.locator("#overview-active button").first
     wanted = first.get_attribute("data-symbol")
     first.click()
