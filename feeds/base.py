@@ -106,6 +106,8 @@ class FeedHealth:
     reconnects: int = 0
     duplicates: int = 0
     fault: str = ""
+    messages: Mapping[str, int] | None = None
+    """Of a bus: how many messages are `pending`, were `acknowledged`, …; see docs/bus.md."""
 
 
 class Feed(Protocol):

@@ -71,10 +71,15 @@ async def run_feed(
                 at = await read_position(pool, feed.name, source)
                 if at is not None:
                     feed.resume(at)
-            async with _ending(feed.batches()) as batches:
-                async for batch in batches:
-                    await writer.put(batch)
+            await pump(feed, writer)
         return writer.counters
+
+
+async def pump(feed: Feed, writer: FeedWriter) -> None:
+    """Hand `writer` all that `feed` yields, until it ends."""
+    async with _ending(feed.batches()) as batches:
+        async for batch in batches:
+            await writer.put(batch)
 
 
 @asynccontextmanager
@@ -115,14 +120,16 @@ async def _beat(pool: Pool, feed: Feed, writer: FeedWriter, restarts: int) -> No
     starting = True
     while True:
         with suppress(DatabaseError):
-            await _report(pool, feed, writer, "running", _waiting(writer), restarts, starting=starting)
+            await _report(pool, feed, writer, "running", waiting_said(writer), restarts, starting=starting)
             starting = False
         await asyncio.sleep(HEARTBEAT_S)
 
 
-def _facts(feed: Feed, writer: FeedWriter, restarts: int) -> dict[str, Any]:
+def facts_of(feed: Feed, writer: FeedWriter, restarts: int) -> dict[str, Any]:
     """For the column `health`: of a live feed its source, and of every feed how its ticks get on."""
     facts = asdict(feed.health()) | {"restarts": restarts} if isinstance(feed, LiveFeed) else {}
+    if not facts.get("symbols"):
+        facts.pop("symbols", None)  # none can be asked of it
     committed = writer.committed.quantiles_ms()
     if committed is not None:
         facts["commit_ms"] = committed
@@ -131,7 +138,8 @@ def _facts(feed: Feed, writer: FeedWriter, restarts: int) -> dict[str, Any]:
     return facts
 
 
-def _waiting(writer: FeedWriter) -> str:
+def waiting_said(writer: FeedWriter) -> str:
+    """What of it waits on disk, in words; empty where nothing does."""
     spill = writer.spill
     if not spill:
         return ""
@@ -157,6 +165,6 @@ async def _report(
         detail=detail,
         stored=counters.stored,
         rejected=counters.rejected,
-        health=_facts(feed, writer, restarts),
+        health=facts_of(feed, writer, restarts),
         starting=starting,
     )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import structlog
 
@@ -19,11 +19,13 @@ from tickdeck.db.backoff import Backoff
 from tickdeck.db.errors import DatabaseError, DatabaseUnavailableError
 from tickdeck.db.faults import Fault
 from tickdeck.db.feed_gaps import FeedGap, change_gaps, open_gaps
+from tickdeck.db.feed_positions import FeedPosition
 from tickdeck.db.latency import Window
 from tickdeck.db.market.corrections import Correction
+from tickdeck.db.market.types import TickBatch
 from tickdeck.db.session import Pool
 from tickdeck.db.ticks.corrections import Restated
-from tickdeck.db.ticks.store import TickStore, Written
+from tickdeck.db.ticks.store import Written
 from tickdeck.feeds.base import FeedBatch, join
 from tickdeck.feeds.errors import FeedError
 from tickdeck.feeds.rejects import Reject, RejectsFile
@@ -91,6 +93,26 @@ class Counters:
         return self.stored + self.already + self.rejected
 
 
+class TickSink(Protocol):
+    """Where ticks go: the database's `TickStore`, or what stands in its place."""
+
+    async def write(self, batch: TickBatch, position: FeedPosition | None = None) -> Written:
+        """All of `batch` and its `position`, or nothing of it where `DatabaseUnavailableError` is raised."""
+        ...
+
+
+class GapSink(Protocol):
+    """Where gaps go; both raise `DatabaseUnavailableError` where trying again may help."""
+
+    async def open(self, gaps: Sequence[FeedGap]) -> None:
+        """Those that are not known yet."""
+        ...
+
+    async def change(self, gaps: Sequence[FeedGap]) -> None:
+        """What has become of gaps that are known."""
+        ...
+
+
 class GapStore:
     """Stores gaps through `pool`."""
 
@@ -133,12 +155,12 @@ class FeedWriter:
 
     def __init__(
         self,
-        store: TickStore,
+        store: TickSink,
         rejects: RejectsFile,
         *,
         limits: WriterLimits | None = None,
         prepare: Callable[[FeedBatch], Awaitable[None]] | None = None,
-        gaps: GapStore | None = None,
+        gaps: GapSink | None = None,
         restate: Callable[[Sequence[Correction]], Awaitable[Restated]] | None = None,
         spill: Spill | None = None,
     ) -> None:

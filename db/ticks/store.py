@@ -53,6 +53,27 @@ class _Outcome:
 _PRICES: Final = frozenset({"price", "bid", "ask"})
 
 
+class Moved:
+    """Says of ticks what they move, by their conditions (see `db.market.conditions`); one for each source."""
+
+    def __init__(self, conditions: Conditions = "auto") -> None:
+        self._conditions: Conditions = conditions
+
+    def __call__(self, batch: TickBatch) -> TickBatch:
+        """`batch` with what each tick moves; as it is where all of them move all."""
+        if self._conditions == "all":
+            return batch if batch.updates is None else replace(batch, updates=None)
+        if batch.updates is not None or batch.conditions is None:
+            return batch
+        if self._conditions == "auto":
+            texts = [text for text in pd.unique(batch.conditions) if isinstance(text, str)]
+            self._conditions = family_of(texts) or "auto"
+        if self._conditions == "auto":  # nothing unmistakable yet
+            return batch
+        updates = updates_of(batch.conditions, batch.time_us, self._conditions, batch.exchange)
+        return batch if (updates == UPDATES_ALL).all() else replace(batch, updates=updates)
+
+
 class TickStore:
     """Writes batches of ticks, each in one transaction; several calls at once are fine.
 
@@ -68,7 +89,7 @@ class TickStore:
         """
         self._pool = pool
         self._allow_negative = allow_negative
-        self._conditions: Conditions = conditions
+        self._moved = Moved(conditions)
         self._expect_stored = False
         self._expect_refused = False
 
@@ -83,26 +104,12 @@ class TickStore:
             negative = await negative_symbols(self._pool)
             rejects = find_rejects(batch, allow_negative=negative) if negative else rejects
         good, rows = _without(batch, rejects)
-        good = self._with_updates(good)
+        good = self._moved(good)
         async with writing(self._pool, "cannot write ticks"):
             stored, refused = await self._write_kept(good, position)
         rejects += _at(rows, refused)
         rejects.sort(key=lambda reject: reject.index)
         return Written(stored, len(batch) - stored - len(rejects), tuple(rejects))
-
-    def _with_updates(self, batch: TickBatch) -> TickBatch:
-        """`batch` with what each tick moves; as it is where all of them move all."""
-        if self._conditions == "all":
-            return batch if batch.updates is None else replace(batch, updates=None)
-        if batch.updates is not None or batch.conditions is None:
-            return batch
-        if self._conditions == "auto":
-            texts = [text for text in pd.unique(batch.conditions) if isinstance(text, str)]
-            self._conditions = family_of(texts) or "auto"
-        if self._conditions == "auto":  # nothing unmistakable yet
-            return batch
-        updates = updates_of(batch.conditions, batch.time_us, self._conditions, batch.exchange)
-        return batch if (updates == UPDATES_ALL).all() else replace(batch, updates=updates)
 
     async def _write_kept(
         self, batch: TickBatch, position: FeedPosition | None
