@@ -33,8 +33,8 @@ from tickdeck.feeds.base import Feed, FeedBatch
 from tickdeck.feeds.errors import FeedError
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions, Page, decimals_of
 from tickdeck.feeds.exchange.connection import Connection, ConnectionLostError, Message, Pulse
-from tickdeck.feeds.exchange.feed import ExchangeFeed, Recalled
-from tickdeck.feeds.exchange.plugin import recalled
+from tickdeck.feeds.exchange.feed import ExchangeFeed, Recall, Recalled
+from tickdeck.feeds.exchange.plugin import recall_apart, recalled
 from tickdeck.feeds.exchange.rest import TRIES, Rest, RestAwayError, RestRefusedError, asked_to_wait_s
 from tickdeck.feeds.exchange.tape import Gap
 from tickdeck.feeds.exchange.trades import (
@@ -49,7 +49,7 @@ from tickdeck.feeds.exchange.trades import (
     text,
     whole,
 )
-from tickdeck.feeds.plugins import FeedPlugin
+from tickdeck.feeds.plugins import FeedPlugin, Published
 
 PAGE: Final = 1000
 SHORTEST_PAGE: Final = 50
@@ -628,22 +628,38 @@ def _now_us() -> int:
 
 
 def _build(symbols: Sequence[str], options: CcxtOptions, pool: Pool) -> Feed:
-    """The feed of `EXCHANGE:PAIR PAIR…`."""
+    exchange = _exchange_of(symbols, options)
+
+    async def recall(symbol: str) -> Recalled:
+        return await recalled(pool, exchange.name, symbol)
+
+    return _feed_of(exchange, symbols, recall)
+
+
+def _build_apart(symbols: Sequence[str], options: CcxtOptions, published: Published) -> Feed:
+    return _feed_of(_exchange_of(symbols, options), symbols, recall_apart(published))
+
+
+def _exchange_of(symbols: Sequence[str], options: CcxtOptions) -> Ccxt:
+    """That of `EXCHANGE:PAIR PAIR…`."""
     first = symbols[0] if symbols else ""
     exchange_id, colon, pair = first.partition(":")
     if not colon or not pair or "/" in exchange_id:
         raise ConfigurationError(
             "ccxt: name the exchange and its symbols, such as ccxt:kucoin:BTC/USDT,ETH/USDT"
         )
-    exchange = Ccxt(options, exchange_id)
+    return Ccxt(options, exchange_id)
 
-    async def recall(symbol: str) -> Recalled:
-        return await recalled(pool, exchange.name, symbol)
 
-    prefix = f"{exchange_id}:"
+def _feed_of(exchange: Ccxt, symbols: Sequence[str], recall: Recall) -> Feed:
+    prefix = f"{symbols[0].partition(':')[0]}:"
     return CcxtFeed(exchange, [each.removeprefix(prefix) for each in symbols], recall)
 
 
 PLUGIN: Final = FeedPlugin(
-    "ccxt", "Trades of any exchange that ccxt has live, such as kucoin:BTC/USDT", CcxtOptions, _build
+    "ccxt",
+    "Trades of any exchange that ccxt has live, such as kucoin:BTC/USDT",
+    CcxtOptions,
+    _build,
+    _build_apart,
 )

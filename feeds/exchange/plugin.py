@@ -9,10 +9,10 @@ from tickdeck.db.feed_gaps import FeedGap, last_ticks, list_gaps, ticks_in
 from tickdeck.db.session import Pool
 from tickdeck.feeds.base import Feed
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
-from tickdeck.feeds.exchange.feed import ExchangeFeed, Recalled
+from tickdeck.feeds.exchange.feed import ExchangeFeed, Recall, Recalled
 from tickdeck.feeds.exchange.tape import Gap
 from tickdeck.feeds.exchange.trades import Mark
-from tickdeck.feeds.plugins import FeedPlugin
+from tickdeck.feeds.plugins import FeedPlugin, Published
 
 MOST_GAPS: Final = 1_000
 
@@ -30,7 +30,21 @@ def plugin(
 
         return ExchangeFeed(made, symbols, recall=recall)
 
-    return FeedPlugin(exchange.name, summary, options, build)
+    def build_apart(symbols: Sequence[str], given: ExchangeOptions, published: Published) -> Feed:
+        return ExchangeFeed(exchange(given), symbols, recall=recall_apart(published))
+
+    return FeedPlugin(exchange.name, summary, options, build, build_apart)
+
+
+def recall_apart(published: Published) -> Recall:
+    """Looks up what is published of a symbol.  What of a gap is there already is not known: all of it is asked for."""
+
+    async def recall(symbol: str) -> Recalled:
+        newest = published.newest(symbol)
+        gaps = tuple(map(_gap, published.gaps(symbol)))
+        return Recalled(None if newest is None else Mark(*newest), gaps)
+
+    return recall
 
 
 async def recalled(pool: Pool, feed: str, symbol: str) -> Recalled:
