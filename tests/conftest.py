@@ -23,12 +23,13 @@ LONG = (
     "app/web",
     "app/web/signed_in",
     "feeds/exchange",
+    "feeds/bus",
     "db/embedded",
     "testing",
 )
 """Folders whose files take longest."""
 ON_ANY_VERSION = (
-    "bench", "browser", "db/embedded", "faults", "feeds/exchange", "testing", "app/ui", "app/web", "test_installed.py",
+    "bench", "browser", "db/embedded", "faults", "feeds/bus", "feeds/exchange", "testing", "app/ui", "app/web", "test_installed.py",
 )  # fmt: skip
 """What a database of another version, in a container, tells nothing new about: its statements are tested elsewhere."""
 

@@ -22,9 +22,11 @@ from tickdeck.app.config import (
 )
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.errors import ConfigurationError
+from tickdeck.feeds.bus.settings import BusSettings
 
 CLASSES: list[type[BaseSettings]] = [
     AlertSettings,
+    BusSettings,
     DashboardSettings,
     DatabaseSettings,
     LimitSettings,

@@ -26,10 +26,12 @@ from tickdeck.app.cli.common import (
 )
 from tickdeck.app.cli.playing import play_in, rejects_file, spill_settings, with_pool
 from tickdeck.app.cli.plugged import FeedGroup
+from tickdeck.app.cli.publishing import ToBus, publish_to
 from tickdeck.db.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from tickdeck.app.cli.playing import Watch
+    from tickdeck.db.market.types import Instrument
     from tickdeck.db.session import Pool
     from tickdeck.feeds.writer import FeedWriter
 
@@ -211,6 +213,7 @@ def walk(
     history: bool = typer.Option(
         True, "--history/--no-history", help="Fill the time before, as far as it is empty."
     ),
+    to: ToBus = None,
 ) -> None:
     """Make ticks up: random prices of made-up symbols, at a rate that is held."""
     from tickdeck.db.instruments import describe_instruments
@@ -240,6 +243,14 @@ def walk(
         )  # fmt: skip
 
     walk_of({}, 0)  # wrong options are told before a database is started
+    if to is not None:
+        apart = walk_of({}, now_us() if given_us is None else given_us)
+
+        async def instruments() -> list[Instrument]:
+            return apart.instruments()
+
+        publish_to(to, "walk", lambda _: (apart, instruments))
+        return
 
     async def work(pool: Pool, watch: Watch) -> None:
         start_us = now_us() if given_us is None else given_us

@@ -19,7 +19,7 @@ from tickdeck.app.cli.common import FEED_RUNS, errors, say
 from tickdeck.db.errors import FeedRunsError, TickdeckError
 
 FILES: Final[Mapping[str, str]] = {
-    "run": "serve", "serve": "serve", "load": "feed", "inspect": "feed", "feed": "feed", "export": "export",
+    "run": "serve", "serve": "serve", "load": "feed", "inspect": "feed", "feed": "feed", "ingest": "ingest", "export": "export",
     "replay": "replay", "verify": "verify", "instruments": "instruments", "ticks": "ticks", "db": "db",
     "user": "user", "audit": "user", "alert": "alert", "bench": "bench",
 }  # fmt: skip

@@ -8,9 +8,9 @@ import os
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 
@@ -64,7 +64,12 @@ async def _stoppable(
         finally:
             await close_pool(pool)
 
-    task = asyncio.ensure_future(working())
+    return await until_stopped(working())
+
+
+async def until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns; None where SIGINT or SIGTERM stopped it, which cancel it."""
+    task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     stopped = False
 
@@ -100,8 +105,8 @@ def play_in(work: Callable[[Pool, Watch], Awaitable[None]], rejects: RejectsFile
         raise typer.Exit(ROWS_REFUSED)
 
 
-def spill_settings() -> SpillSettings:
-    """Where the feeds of the configured database keep what it does not take, in the data folder."""
+def spill_settings(bus: str | None = None) -> SpillSettings:
+    """Where the feeds of the configured database, or of the `bus` of that address, keep what it does not take, in the data folder."""
     from tickdeck.db.embedded import default_data_dir
     from tickdeck.db.url import place_of
     from tickdeck.feeds.spill import SpillSettings
@@ -110,8 +115,8 @@ def spill_settings() -> SpillSettings:
     if not settings.spill_mb:
         return SpillSettings()
     folder = (settings.data_dir or default_data_dir()) / "spill"
-    if settings.database_url is not None:
-        place = place_of(settings.database_url)
+    if bus is not None or settings.database_url is not None:
+        place = bus or place_of(settings.database_url or "")
         folder /= hashlib.sha256(place.encode()).hexdigest()[:12]
     return SpillSettings(folder, settings.spill_mb << 20, sync=settings.spill_sync)
 

@@ -14,12 +14,15 @@ from pydantic_core import PydanticUndefined
 from typer.core import TyperGroup
 
 from tickdeck.app.cli.common import whoami
+from tickdeck.app.cli.publishing import ToBus, publish_to
 from tickdeck.app.feed_process import RESTARTS
 from tickdeck.db.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from tickdeck.app.cli.publishing import Instruments
     from tickdeck.db.session import Pool
-    from tickdeck.feeds.plugins import FeedPlugin
+    from tickdeck.feeds.base import Feed
+    from tickdeck.feeds.plugins import FeedPlugin, Published
     from tickdeck.feeds.writer import FeedWriter
 
 
@@ -59,11 +62,17 @@ def _broken(name: str, why: ConfigurationError) -> Any:
 def command_of(plugin: FeedPlugin) -> Any:
     """`plugin`'s command: its symbols, and an option for each field of its options."""
 
-    def run(symbols: list[str], **given: Any) -> None:
-        play(plugin, symbols, given)
+    def run(symbols: list[str], to: str | None, **given: Any) -> None:
+        if to is None:
+            play(plugin, symbols, given)
+        else:
+            play_to(to, plugin, symbols, given)
 
     symbols = Annotated[list[str], typer.Argument(help="What to have, such as BTC/USDT.")]
-    parameters = [inspect.Parameter("symbols", inspect.Parameter.KEYWORD_ONLY, annotation=symbols)]
+    parameters = [
+        inspect.Parameter("symbols", inspect.Parameter.KEYWORD_ONLY, annotation=symbols),
+        inspect.Parameter("to", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=ToBus),
+    ]
     for name, field in plugin.options.model_fields.items():
         if is_secret(field):
             continue
@@ -138,6 +147,22 @@ def play(plugin: FeedPlugin, symbols: list[str], given: dict[str, Any]) -> None:
             await run_live(feed, pool, rejects, restarts=restarts, watch=watch, spill=spill_settings())
 
     play_in(work, rejects)
+
+
+def play_to(to: str, plugin: FeedPlugin, symbols: list[str], given: dict[str, Any]) -> None:
+    """Publish the feed to a bus until it ends or is stopped; there need be no database."""
+    from tickdeck.feeds.live import TellsInstruments
+
+    options = options_of(plugin, given)
+    if plugin.build_apart is None:
+        raise ConfigurationError(f"{plugin.name} asks a database where to go on: it cannot run with --to")
+    build = plugin.build_apart
+
+    def made(published: Published) -> tuple[Feed, Instruments | None]:
+        feed = build(symbols, options, published)
+        return feed, feed.instruments if isinstance(feed, TellsInstruments) else None
+
+    publish_to(to, plugin.name, made)
 
 
 def is_secret(field: FieldInfo) -> bool:

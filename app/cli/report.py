@@ -129,13 +129,13 @@ def _time(time_us: int | None) -> str | None:
     return None if time_us is None else from_us(time_us).isoformat().replace("+00:00", "Z")
 
 
-def say_ended(writers: list[FeedWriter], rejects: RejectsFile) -> None:
+def say_ended(writers: list[FeedWriter], rejects: RejectsFile, done: str = "stored") -> None:
     """One line on standard error: what the feeds that have ended did."""
     if writers:
         stored = sum(writer.counters.stored for writer in writers)
         already = sum(writer.counters.already for writer in writers)
         errors.print(
-            f"stored {stored:,}, already there {already:,}, rejected {rejects.count:,}"
+            f"{done} {stored:,}, already there {already:,}, rejected {rejects.count:,}"
             + (f" (in {rejects.path})" if rejects.count else ""),
             highlight=False,
             markup=False,

@@ -111,6 +111,14 @@ class FeedBoard:
             if each.state == "running" and (spill := each.health.get("spill"))
         }
 
+    def messages(self) -> dict[str, Mapping[str, int]]:
+        """Of each feed that runs and has to do with a bus: how many of its messages are what."""
+        return {
+            each.name: messages
+            for each in self._feeds.values()
+            if self._state(each) == "running" and (messages := each.health.get("messages"))
+        }
+
     def fault(self) -> str | None:
         """What is wrong with the first feed that has died or failed since this was made; None: nothing."""
         complaints = (self._complaint(each) for each in self._feeds.values())

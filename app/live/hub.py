@@ -378,6 +378,7 @@ class Hub:
         skew_s = self._listener.clock.seconds
         stages = [*self._feeds.stages(), *self.metrics.stages()]
         self.metrics.show_stages(stages, skew_s)
+        self.metrics.show_bus(self._feeds.messages())
         self._latency = [asdict(each) for each in stages]
         self._skew_ms = None if skew_s is None else 10 * round(100 * skew_s)  # coarse: each change is sent
         if skew_s is not None and abs(skew_s) > SKEW_S:

@@ -109,6 +109,10 @@ class Metrics:
             "tickdeck_stage_seconds", "How long each part of a tick's way took in the last minute",
             ["stage", "feed", "quantile"], registry=self.registry,
         )  # fmt: skip
+        self._bus = Gauge(
+            "tickdeck_bus_messages", "Messages of a bus, as the feed tells: pending, acknowledged, redelivered, published, …",
+            ["feed", "what"], registry=self.registry,
+        )  # fmt: skip
         self._skew = Gauge(
             "tickdeck_clock_skew_seconds",
             "How far another clock is ahead of this process's",
@@ -138,6 +142,13 @@ class Metrics:
         self._skew.clear()
         if skew_s is not None:
             self._skew.labels("database").set(skew_s)
+
+    def show_bus(self, messages: Mapping[str, Mapping[str, int]]) -> None:
+        """Have `/metrics` say this of each feed that has to do with a bus."""
+        self._bus.clear()
+        for feed, counted in messages.items():
+            for what, count in counted.items():
+                self._bus.labels(feed, what).set(count)
 
     def sent(self, size: int) -> None:
         """Count one message of `size` bytes to one viewer."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tickdeck.app.live.feeds import SILENT_AFTER_S, FeedBoard
-from tickdeck.app.push.metrics import Stage
+from tickdeck.app.push.metrics import Metrics, Stage
 from tickdeck.db.feeds_status import FeedRow
 from tickdeck.db.market.messages import FeedState, FeedStatus
 
@@ -97,10 +97,16 @@ def test_how_long_ticks_take_and_what_waits_on_disk_is_told_of_feeds_that_run() 
         "lag_p99_s": 0.3,
         "commit_ms": [4.0, 52.5],
         "spill": {"bytes": 512, "limit": 2048},
+        "messages": {"published": 7},
     }
     board.read([replace(row(name, state, 0.5), health=health) for name, state in FEEDS])
     assert board.stages() == [Stage("exchange", "kraken", 20.0, 300.0), Stage("commit", "kraken", 4.0, 52.5)]
     assert board.spilled() == {"kraken": (512, 2048)}
+    assert board.messages() == {"kraken": {"published": 7}}
+    metrics = Metrics()
+    metrics.show_bus(board.messages())
+    of = {"feed": "kraken", "what": "published"}
+    assert metrics.registry.get_sample_value("tickdeck_bus_messages", of) == 7
 
 
 FEEDS: tuple[tuple[str, FeedState], ...] = (("kraken", "running"), ("old", "ended"))

@@ -1,0 +1,1 @@
+select pg_advisory_unlock(hashtext('tickdeck ingest ' || $1), $2)
