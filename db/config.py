@@ -91,6 +91,10 @@ class DatabaseSettings(Environment):
     """What a feed dates earlier is refused, `load` excepted.  Unset: the database's own limit, 1980-01-01."""
     keep_ticks_days: float | None = Field(default=None, gt=0)
     """How long ticks are kept, in days; whole days (chunks) are dropped, candles stay.  Unset: for ever."""
+    archive_dir: Path | None = None
+    """The folder of the archive's files.  Unset: `archive` in the data folder."""
+    archive_after_days: float | None = Field(default=None, ge=1)
+    """How many days a day of ticks has been over before `tickdeck archive run` moves it to the archive.  Unset: it has to be said."""
     compress_after_days: float | None = Field(default=None, gt=0)
     """Age in days at which chunks of ticks are compressed, by TimescaleDB's Community edition only.  Unset: never."""
     spill_mb: int = Field(default=256, ge=0, le=1_000_000)

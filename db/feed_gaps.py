@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from tickdeck.db.archive.read import fetch
 from tickdeck.db.market.types import from_us as utc
 from tickdeck.db.market.types import to_us as us_of
 from tickdeck.db.session import PoolOrConnection, reading, translate, writing
@@ -97,9 +98,18 @@ async def ticks_in(pool: PoolOrConnection, gap: FeedGap) -> list[tuple[int, int]
     """(time in µs, seq) of the ticks that are stored between a gap's ends; none where its trades are not numbered."""
     if gap.from_seq is None or gap.to_seq is None:
         return []
-    with translate("cannot read the ticks of a gap"):
-        rows = await pool.fetch(
-            statement("ticks_in_gap"), gap.symbol, utc(gap.from_us), utc(gap.to_us), gap.from_seq, gap.to_seq
+    async with reading(pool) as connection:
+        rows = await fetch(
+            connection,
+            "ticks_in_gap",
+            gap.symbol,
+            utc(gap.from_us),
+            utc(gap.to_us),
+            gap.from_seq,
+            gap.to_seq,
+            symbols=[gap.symbol],
+            low_us=gap.from_us,
+            high_us=gap.to_us + 1,
         )
     return [(us_of(row["time"]), row["seq"]) for row in rows]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tickdeck.db.archive.read import archived_days, fetch
 from tickdeck.db.errors import DatabaseError, MarketDataError
 from tickdeck.db.faults import Fault
 from tickdeck.db.lookback import horizon_us
@@ -82,7 +84,8 @@ async def read_cells(
                 folded.append(from_us(hour_us))
                 sides += Sides(*by)
             else:
-                fresh.append(from_us(hour_us))
+                fresh.append(hour_us)
+        fresh, in_files = await _parted(connection, symbol, fresh)
         rows: list[Any] = []
         cells = FlowCells.of([])
         if folded:
@@ -93,13 +96,46 @@ async def read_cells(
             )  # fmt: skip
         if fresh:
             found = await connection.fetch(
-                statement("order_flow_fold"), symbol, fresh, from_us(high), from_us(up_to[0]), up_to[1]
+                statement("order_flow_fold"),
+                symbol,
+                [from_us(each) for each in fresh],
+                from_us(high),
+                from_us(up_to[0]),
+                up_to[1],
             )
             for *cell, by_feed, by_quotes, by_ticks, by_nothing in found:
                 sides += Sides(by_feed, by_quotes, by_ticks, by_nothing)
                 if low <= cell[0] < high:
                     rows.append(cell)
-    return replace(cells + FlowCells.of(rows), sides=sides, missing_us=tuple(missing))
+        unfolded, more = await _fold_hours(connection, symbol, in_files, high, up_to)
+        rows += [cell for cell in unfolded if cell[0] >= low]
+    return replace(cells + FlowCells.of(rows), sides=sides + more, missing_us=tuple(missing))
+
+
+async def _parted(connection: Connection, symbol: str, hours: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Hours, in order, of days whose ticks are in the table, and those of days that are archived."""
+    if not hours:
+        return [], []
+    archived = await archived_days(connection, [symbol], hours[0], hours[-1] + HOUR_US)
+    days = {floor_us(day.first_us, DAY_US) for day in archived}
+    in_files = [hour_us for hour_us in hours if floor_us(hour_us, DAY_US) in days]
+    return [hour_us for hour_us in hours if floor_us(hour_us, DAY_US) not in days], in_files
+
+
+async def _fold_hours(
+    connection: Connection, symbol: str, hours: Sequence[int], high: int, up_to: tuple[int, int]
+) -> tuple[list[Any], Sides]:
+    """The cells of hours, before `high`, of days that are archived: their ticks are not where the server could fold them."""
+    rows: list[Any] = []
+    sides = Sides()
+    for start_us in hours:
+        fold = FlowFold(hours=1)
+        end_us = min(start_us + HOUR_US, high)
+        async for ticks in tick_column_pages(connection, symbol, start_us, end_us, up_to=up_to):
+            await asyncio.to_thread(fold.fold, ticks) if len(ticks) > _IN_THREAD else fold.fold(ticks)
+        sides += Sides(*fold.sides)
+        rows += [(*place, *cell) for place, cell in fold.cells.items()]
+    return rows, sides
 
 
 def _cells(rows: NDArray[np.void]) -> FlowCells:
@@ -155,9 +191,11 @@ async def read_prints(
     if low >= high:
         return Prints([], least)
     with translate("cannot read the large trades"):
-        rows = await connection.fetch(
-            statement("large_prints"),
+        rows = await fetch(
+            connection, "large_prints",
             symbol, from_us(low), from_us(high), from_us(up_to[0]), up_to[1], least, share, limit,
+            # The tick rule looks back to the start of the hour.
+            symbols=[symbol], low_us=floor_us(low, HOUR_US), high_us=min(high, up_to[0] + 1),
         )  # fmt: skip
     return Prints([Print(*row[:-1]) for row in rows], rows[0][-1] if rows else least)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from tickdeck.db.archive.read import archived_sides, fetch
 from tickdeck.db.lookback import horizon_us, looking_back
 from tickdeck.db.market.types import (
     DAY_US,
@@ -116,8 +117,16 @@ async def _forming(
     connection: Connection, symbols: Sequence[str], cut_us: int, at: tuple[int, int]
 ) -> dict[str, Candle]:
     """The minute in progress of each symbol that has ticks in it by then."""
-    rows = await connection.fetch(
-        statement("quote_forming"), symbols, from_us(cut_us), from_us(min(at[0], LATEST_US)), at[1]
+    rows = await fetch(
+        connection,
+        "quote_forming",
+        symbols,
+        from_us(cut_us),
+        from_us(min(at[0], LATEST_US)),
+        at[1],
+        symbols=symbols,
+        low_us=cut_us,
+        high_us=at[0] + 1,
     )
     return {row[0]: Candle(cut_us, *row[1:]) for row in rows}
 
@@ -200,7 +209,8 @@ async def _sides(
             from_us(day_us + DAY_US),
         )
         sides |= {row[0]: (row[1], row[2]) for row in rows}
-    return sides
+    missing = {symbol: place for symbol, place in lasts.items() if symbol not in sides}
+    return sides | await archived_sides(connection, missing)
 
 
 def _together(days: Mapping[str, _Day]) -> Iterator[list[str]]:

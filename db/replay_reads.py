@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tickdeck.db.archive.read import archived_days, archived_ticks, fetch
 from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.errors import UnknownSymbolError
 from tickdeck.db.instruments import days_of, list_instruments
@@ -88,9 +89,10 @@ async def read_ticks_before(
             if candle.time_us < minute_us:  # the minute in progress may hold ticks after `at` only
                 missing -= candle.trades
             start_us = candle.time_us
-        rows = await connection.fetch(
-            statement("replay_ticks_before"), symbol, from_us(start_us), from_us(time_us), seq, limit
-        )
+        rows = await fetch(
+            connection, "replay_ticks_before", symbol, from_us(start_us), from_us(time_us), seq, limit,
+            symbols=[symbol], low_us=start_us, high_us=time_us + 1,
+        )  # fmt: skip
     return _batch(symbol, rows)
 
 
@@ -107,16 +109,20 @@ async def place_before(
         # The minute in progress may hold ticks after `at` only: it does not count.
         starts = await newest_since(connection, symbols, number, floor_us(start_us, MINUTE_US), minute_us)
         sinces = [max(start_us, starts.get(symbol, minute_us)) for symbol in symbols]
-        row = await connection.fetchrow(
-            statement("replay_place_before"),
+        rows = await fetch(
+            connection,
+            "replay_place_before",
             list(symbols),
             [from_us(since) for since in sinces],
             from_us(time_us),
             seq,
             from_us(min(sinces)),
             number,
+            symbols=symbols,
+            low_us=min(sinces),
+            high_us=time_us + 1,
         )
-    return None if row is None else (row[0], row[1])
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 async def symbols_with_ticks(
@@ -127,7 +133,19 @@ async def symbols_with_ticks(
         rows = await connection.fetch(
             statement("replay_has_ticks"), list(symbols), from_us(start_us), from_us(end_us)
         )
-    return {row[0] for row in rows}
+        found = {row[0] for row in rows}
+        missing = [symbol for symbol in symbols if symbol not in found]
+        days = await archived_days(connection, missing, start_us, end_us) if missing else []
+        found |= {
+            day.symbol
+            for day in days
+            if start_us <= day.first_us < end_us or start_us <= day.last_us < end_us
+        }
+        for day in days:
+            if day.symbol not in found:  # the range lies within the day
+                ticks = await archived_ticks(connection, [day.symbol], start_us, end_us, limit=1)
+                found |= {day.symbol} if ticks is not None and len(ticks) else set()
+    return found
 
 
 async def known_moments(
@@ -139,6 +157,20 @@ async def known_moments(
             statement("known_moments"), list(symbols), from_us(after_us), from_us(min(end_us, LATEST_US))
         )
     return [row[0] for row in rows]
+
+
+async def restated_in_archive(
+    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
+) -> tuple[str, str] | None:
+    """Symbol and day of the first archived day in [start_us, end_us] with a cancelled or corrected tick; None: there is none.
+
+    Its file has the ticks as they are: as they were known they are in the table only.
+    """
+    async with reading(source) as connection:
+        row = await connection.fetchrow(
+            statement("archive/restated"), list(symbols), from_us(start_us), from_us(min(end_us, LATEST_US))
+        )
+    return None if row is None else (row[0], row[1])
 
 
 async def first_tick(
@@ -153,8 +185,9 @@ async def first_tick(
 
     To a price from `least` to `most` (None: any).
     """
-    row = await connection.fetchrow(
-        statement("replay_first_tick"),
+    rows = await fetch(
+        connection,
+        "replay_first_tick",
         symbol,
         from_us(after[0]),
         after[1],
@@ -162,8 +195,11 @@ async def first_tick(
         up_to[1],
         least,
         most,
+        symbols=[symbol],
+        low_us=after[0],
+        high_us=up_to[0] + 1,
     )
-    return None if row is None else (row[0], row[1], row[2])
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
 
 async def stored_range(

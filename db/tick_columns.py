@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tickdeck.db.archive.read import archived_ticks, joined
 from tickdeck.db.errors import DatabaseError
 from tickdeck.db.market.types import (
     EARLIEST_US,
@@ -75,7 +77,7 @@ async def read_tick_columns(
 ) -> TickBatch:
     """The first `limit` ticks of `symbol` in [start_us, end_us) after `after` and up to `up_to`, both (time_us, seq), in order.
 
-    Without exchange and conditions; `updates` and `side` are None where all of them are as usual.  100,000 take some
+    In a transaction whose reads see one moment (`db.session.reading`).  Without exchange and conditions; `updates` and `side` are None where all of them are as usual.  100,000 take some
     150 ms.  Raises `DatabaseError` and its kinds.
     """
     low, high = max(start_us, EARLIEST_US), min(end_us, LATEST_US)
@@ -88,9 +90,10 @@ async def read_tick_columns(
         if low < high
         else _NONE
     )  # fmt: skip
+    archived = await archived_ticks(connection, [symbol], low, high, after=after, up_to=up_to, limit=limit)
     updates, side = rows["updates"].astype(np.int16), rows["side"].astype(np.int16)
     price, size, bid, ask = (rows[name].astype(np.float64) for name in ("price", "size", "bid", "ask"))
-    return TickBatch(
+    ticks = TickBatch(
         rows["time"].astype(np.int64) + EPOCH_2000_US,
         np.full(len(rows), symbol, dtype=object),
         rows["seq"].astype(np.int64),
@@ -100,6 +103,18 @@ async def read_tick_columns(
         ask,
         updates=None if (updates == UPDATES_ALL).all() else updates,
         side=None if not side.any() else side,
+    )
+    return ticks if archived is None else _with_archived(ticks, archived, limit)
+
+
+def _with_archived(ticks: TickBatch, archived: TickBatch, limit: int) -> TickBatch:
+    """The first `limit` ticks of both, as the columns have them."""
+    both = joined(ticks, replace(archived, exchange=None, conditions=None)).take(slice(0, limit))
+    updates, side = both.updates, both.side
+    return replace(
+        both,
+        updates=None if updates is None or (updates == UPDATES_ALL).all() else updates,
+        side=None if side is None or not side.any() else side,
     )
 
 

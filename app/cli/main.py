@@ -20,7 +20,7 @@ from tickdeck.db.errors import FeedRunsError, TickdeckError
 
 FILES: Final[Mapping[str, str]] = {
     "run": "serve", "serve": "serve", "load": "feed", "inspect": "feed", "feed": "feed", "ingest": "ingest", "export": "export",
-    "replay": "replay", "verify": "verify", "instruments": "instruments", "ticks": "ticks", "db": "db",
+    "replay": "replay", "verify": "verify", "instruments": "instruments", "ticks": "ticks", "archive": "archive", "db": "db",
     "user": "user", "audit": "user", "alert": "alert", "bench": "bench",
 }  # fmt: skip
 """Every command, in the order of the help, and the file that has it."""

@@ -30,8 +30,9 @@ def verify_candles(
 ) -> None:
     """Compare every stored candle with its ticks, also while feeds write.  Exit code 1: some differ, and still do.
 
-    Candles that were imported follow from no ticks: they are counted and left alone.
+    Candles that were imported follow from no ticks: they are counted and left alone, and so are the minutes of archived days.
     """
+    from tickdeck.db.archive.read import count_archived
     from tickdeck.db.candles.imported import list_imported
     from tickdeck.db.candles.repair import verify_and_repair
     from tickdeck.db.candles.verify import verify
@@ -42,32 +43,39 @@ def verify_candles(
 
     with progress_bar() as progress, database(database_settings(), progress=progress) as url:
 
-        async def run() -> tuple[list[Difference], int]:
+        async def run() -> tuple[list[Difference], int, int]:
             reader = await open_pool(url, role="reader", size=1)
             try:
                 imported = sum(each.bars for each in await list_imported(reader))
+                archived = await count_archived(reader, since_us)
                 if not fold_again:
-                    return await verify(
+                    differing = await verify(
                         reader,
                         since_us=since_us,
                         progress=lambda done, of: progress("comparing candles with ticks", done / of),
-                    ), imported
+                    )
+                    return differing, imported, archived
                 progress("comparing candles with ticks", None)
                 writer = await open_pool(url, role="writer", size=1, statement_timeout_s=STATEMENT_TIMEOUT_S)
                 try:
-                    return await verify_and_repair(
+                    differing = await verify_and_repair(
                         reader, writer, actor=whoami(), since_us=since_us, found=found.append
-                    ), imported
+                    )
+                    return differing, imported, archived
                 finally:
                     await close_pool(writer)
             finally:
                 await close_pool(reader)
 
-        differences, imported = asyncio.run(run())
+        differences, imported, archived = asyncio.run(run())
     for each in found or differences:
         say(_said(each))
     if imported:
         say(f"{imported:,} imported candles are left alone: there are no ticks to compare them with")
+    if archived:
+        say(
+            f"the minutes of {archived:,} archived days are left out: `tickdeck archive verify` compares their files with the candles"
+        )
     if differences and fold_again:
         say(f"{len(differences)} differ still: they cannot be folded from their ticks", err=True)
     if differences:

@@ -159,7 +159,7 @@ class Player:
     async def set_corrections(self, *, as_known: bool) -> None:
         """Show the ticks as they were known at the clock, or the corrected ones; the clock stays where it is."""
         async with self._lock:
-            self._reader.as_known = as_known
+            await self._reader.know(as_known=as_known)
             await self._load(self.position)
         self._changed()
 

@@ -30,6 +30,7 @@ from tickdeck.db.replay_reads import (
     known_moments,
     place_before,
     read_ticks_before,
+    restated_in_archive,
     stored_range,
     symbols_with_ticks,
     tick_chunks,
@@ -84,7 +85,9 @@ class ReplayReader:
         """The one that was read last, and of what it is."""
 
     async def check(self) -> None:
-        """Raise `ReplayError` where the range is reversed or holds no tick, and say what is stored instead."""
+        """Raise `ReplayError` where the range is reversed or holds no tick, and say what is stored instead, or where it cannot be read as it was
+        known.
+        """
         if self._end_us <= self._start_us:
             raise ReplayError(
                 f"the range is reversed: from {iso(self._start_us)} is not before to {iso(self._end_us)}"
@@ -98,6 +101,19 @@ class ReplayReader:
                 f"{await self._about_bars()}"
             )
         self._chunks = await tick_chunks(self._pool, self._start_us, self._end_us + 1)
+        await self.know(as_known=self.as_known)
+
+    async def know(self, *, as_known: bool) -> None:
+        """Read what was known at each place, or not; raise `ReplayError` where that was archived."""
+        if as_known:
+            found = await restated_in_archive(self._pool, self._symbols, self._start_us, self._end_us)
+            if found is not None:
+                symbol, day = found
+                raise ReplayError(
+                    f"{symbol} {day} is archived, and ticks of it were cancelled or corrected: what was known of them then can be "
+                    f"replayed after `tickdeck archive restore {symbol} {day}`"
+                )
+        self.as_known = as_known
 
     async def _about_bars(self) -> str:
         """What is to be said where the range has imported candles."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from tickdeck.db.archive.read import fetch
 from tickdeck.db.lookback import read_back
 from tickdeck.db.market.types import DAY_US, LATEST_US, MAX_SEQ, MINUTE_US, Candle, ceil_us, floor_us, from_us
 from tickdeck.db.session import Connection
@@ -81,14 +82,18 @@ async def fold_ticks(
 ) -> list[Candle]:
     """The candles of `width_us` of the ticks in [low, high) up to and including (time_us, seq), oldest first."""
     width = from_us(width_us) - from_us(0)
-    rows = await connection.fetch(
-        statement("candles_from_ticks"),
+    rows = await fetch(
+        connection,
+        "candles_from_ticks",
         symbol,
         from_us(low),
         from_us(high),
         width,
         from_us(up_to[0]),
         up_to[1],
+        symbols=[symbol],
+        low_us=low,
+        high_us=min(high, up_to[0] + 1),
     )
     return [Candle(*row) for row in rows]
 

@@ -1,4 +1,5 @@
--- A gap whose trades are numbered is filled once as many numbers between its ends are stored as there are.
+-- A gap whose trades are numbered is filled once as many numbers between its ends are stored as there are.  One that reaches
+-- into an archived day stays as it is.
 with closed as (
     update feed_gaps as g
     set state = 'filled', changed_at = now()

@@ -1,5 +1,9 @@
--- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both.
-with folded as (
+-- The first $3 one-minute candles of [$1, $2) that are not what the ticks fold to, with both; without those of archived days, of
+-- which the table has not all ticks.
+with archived as (
+    select symbol, day from archived_ticks
+    where day >= ($1::timestamptz at time zone 'UTC')::date and day <= ($2::timestamptz at time zone 'UTC')::date
+), folded as (
     select symbol, time_bucket('1 minute', time) as bucket,
            -- part: folded
     from (
@@ -16,10 +20,12 @@ with folded as (
 select symbol, '1m', bucket, to_json(k)::text, to_json(f)::text
 from kept k
 full join folded f using (symbol, bucket)
-where k.symbol is null or f.symbol is null
+where not exists (select from archived a
+                  where a.symbol = coalesce(k.symbol, f.symbol) and a.day = (coalesce(k.bucket, f.bucket) at time zone 'UTC')::date)
+  and (k.symbol is null or f.symbol is null
    or (k.open, k.high, k.low, k.close, k.trades, k.first_time, k.first_seq, k.last_time, k.last_seq)
       is distinct from
       (f.open, f.high, f.low, f.close, f.trades, f.first_time, f.first_seq, f.last_time, f.last_seq)
-   or abs(k.volume - f.volume) > 1e-9 * f.volume or abs(k.turnover - f.turnover) > 1e-9 * f.turnover
+   or abs(k.volume - f.volume) > 1e-9 * f.volume or abs(k.turnover - f.turnover) > 1e-9 * f.turnover)
 order by bucket, symbol
 limit $3

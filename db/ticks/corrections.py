@@ -19,7 +19,7 @@ from tickdeck.db.session import PoolOrConnection, translate, writing
 from tickdeck.db.statements import statement
 from tickdeck.db.ticks.identity import named
 
-Outcome = Literal["done", "same", "missing", "cancelled"]
+Outcome = Literal["done", "same", "missing", "cancelled", "archived"]
 _AT_ONCE: Final = 500
 """Corrections of one transaction: writers wait for it."""
 
@@ -66,7 +66,7 @@ async def restate_ticks(
 
     Candles of every interval are right, and listeners told, once this returns.  Each 500 are one transaction, which
     waits for the writers that are at work and keeps others waiting.  A correction of a tick that is not stored, was
-    cancelled, or would have values that no tick can have, is a reject; one that is so already is none.  Raises
+    cancelled, lies in an archived day, or would have values that no tick can have, is a reject; one that is so already is none.  Raises
     `DatabaseUnavailableError` where the connection is lost: applying all of them again settles it.
     """
     rejects = _impossible(corrections, allow_negative=allow_negative)
@@ -82,7 +82,7 @@ async def restate_ticks(
             found = await target.fetch(statement("restate_ticks"), actor, content)
         for number, outcome in found:
             counts[outcome] += 1
-            if outcome in {"missing", "cancelled"}:
+            if outcome in {"missing", "cancelled", "archived"}:
                 rejects.append(_refused(part[number], corrections[part[number]], outcome))
     rejects.sort(key=lambda reject: reject.index)
     return Restated(counts["done"], counts["same"], tuple(rejects))
@@ -157,6 +157,14 @@ def _refused(row: int, correction: Correction, outcome: str) -> TickReject:
     tick = named((correction.symbol, correction.time_us, correction.seq))
     if outcome == "cancelled":
         return TickReject(row, "seq", f"{tick} was cancelled: it cannot be corrected any more")
+    if outcome == "archived":
+        day = from_us(correction.time_us).date()
+        return TickReject(
+            row,
+            "time",
+            f"{tick} is in the archive{'' if correction.exact_time else ' (or may be, in the day before)'}: bring its day back "
+            f"with `tickdeck archive restore {correction.symbol} {day}`, then {correction.kind} it",
+        )
     where = "" if correction.exact_time else " (nor in the day before)"
     return TickReject(
         row, "seq", f"{tick} is not stored{where}, so that there is nothing to {correction.kind}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tickdeck.db.archive.read import archived_ticks, fetch, joined, too_young
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.lookback import horizon_us, looking_back
 from tickdeck.db.market.types import (
@@ -20,6 +21,7 @@ from tickdeck.db.market.types import (
     UPDATES_ALL,
     TickBatch,
     ceil_us,
+    concat,
     floor_us,
     from_us,
 )
@@ -54,12 +56,12 @@ async def read_ticks(
     low, high = max(start_us, position[0], MIN_TIME_US), min(end_us, MAX_TIME_US)
     if low >= high or not symbols:
         return _batch([])
-    rows: list[Any] = []
+    pages: list[TickBatch] = []
+    missing = limit
     async with reading(source) as connection:
-        while low < high and len(rows) < limit:
-            missing = limit - len(rows)
+        while low < high and missing > 0:
             until_us = await _page_end(connection, symbols, low, high, missing)
-            rows += await connection.fetch(
+            page: list[Any] = await connection.fetch(
                 statement("ticks_page"),
                 list(symbols),
                 from_us(low),
@@ -68,10 +70,13 @@ async def read_ticks(
                 position[1],
                 missing,
             )
+            archived = await archived_ticks(connection, symbols, low, until_us, after=position, limit=missing)
+            pages.append(_first(joined(_batch(page), archived), missing))
+            missing -= len(pages[-1])
             low = until_us
-            if low < high and len(rows) < limit:  # candles there count ticks that retention dropped
+            if low < high and missing > 0:  # candles there count ticks that retention dropped
                 low = await _next_kept(connection, low, high)
-    return _batch(rows)
+    return pages[0] if len(pages) == 1 else concat(pages)
 
 
 async def tick_pages(
@@ -108,21 +113,34 @@ async def tape_since(
 ) -> dict[str, TickBatch]:
     """The newest `limit` ticks of each symbol from its instant `since_us[symbol]` on, newest first, as `tape` has them.
 
-    One statement; a symbol without ticks there has an empty batch.  Raises `DatabaseError` and its kinds.
+    One statement, and one more where any of it may be archived; a symbol without ticks there has an empty batch.  Raises `DatabaseError` and its kinds.
     """
     found = dict.fromkeys(since_us, _batch([]))
     if not since_us:
         return found
     sinces = {symbol: min(max(since, EARLIEST_US), LATEST_US) for symbol, since in since_us.items()}
-    with translate():
-        rows = await source.fetch(
-            statement("tape"),
-            list(sinces),
-            [from_us(since) for since in sinces.values()],
-            limit,
-            from_us(min(sinces.values())),
-            from_us(horizon_us()),
-        )
+    low_us, high_us = min(sinces.values()), horizon_us()
+    values = (
+        list(sinces),
+        [from_us(since) for since in sinces.values()],
+        limit,
+        from_us(low_us),
+        from_us(high_us),
+    )
+    if too_young(low_us):  # as tapes are that are watched: one statement is of one moment by itself
+        with translate():
+            rows = await source.fetch(statement("tape"), *values)
+    else:
+        async with reading(source) as connection:
+            rows = await fetch(
+                connection,
+                "tape",
+                *values,
+                symbols=list(sinces),
+                low_us=low_us,
+                high_us=high_us,
+                newest=limit,
+            )
     first = 0
     for position in range(1, len(rows) + 1):
         if position == len(rows) or rows[position][1] != rows[first][1]:
@@ -178,6 +196,17 @@ async def newest_since(
         starts |= {row[0]: row[1] for row in rows}
         missing = [symbol for symbol in missing if symbol not in starts]
     return starts
+
+
+def _first(ticks: TickBatch, limit: int) -> TickBatch:
+    """The first `limit` of them, and those that share the last one's (time, seq)."""
+    end = limit
+    while end < len(ticks) and (ticks.time_us[end], ticks.seq[end]) == (
+        ticks.time_us[limit - 1],
+        ticks.seq[limit - 1],
+    ):
+        end += 1
+    return ticks if end >= len(ticks) else ticks.take(slice(0, end))
 
 
 def _batch(rows: Sequence[Any]) -> TickBatch:

@@ -20,6 +20,7 @@ from tickdeck.db.market.rules import TickReject, find_rejects
 from tickdeck.db.market.types import UPDATES_ALL, TickBatch, from_us, to_us
 from tickdeck.db.session import Connection, Pool, PoolOrConnection, writing
 from tickdeck.db.statements import statement
+from tickdeck.db.ticks.archived import Compared, compare_with_archive
 from tickdeck.db.ticks.copy import columns_of, encode_ticks
 from tickdeck.db.ticks.identity import Distinct, Identity, differences, distinct, identity, named, tick_values
 
@@ -33,7 +34,7 @@ Conditions = Literal["auto", "all", "sip", "lean", "polygon"]
 class Written:
     """What became of a batch: `stored` + `already` + len(`rejects`) is its length.
 
-    `already` counts ticks that were stored before, or come more than once in the batch, with the same values, and those
+    `already` counts ticks that were stored before (in the table or the archive), or come more than once in the batch, with the same values, and those
     that were stored and cancelled, or as they were before a correction.
     """
 
@@ -81,6 +82,7 @@ class TickStore:
     goes through a staging table; after such a batch the next one takes that way at once, until one is all new.
     Where ticks lie in a stretch that retention dropped, or their times are none that the server takes (the future, long
     ago), it refuses the batch, and it is stored without them; after such a batch the next one is looked over first.
+    Ticks of days that are archived are compared with their files: none of them is stored.
     """
 
     def __init__(self, pool: Pool, *, allow_negative: bool = False, conditions: Conditions = "auto") -> None:
@@ -117,8 +119,9 @@ class TickStore:
         """Store what the server takes: how many were stored, and what was not for which reason."""
         refused = await find_refused(self._pool, batch) if self._expect_refused and len(batch) else []
         cancelled: list[TickReject] = []  # left out like the refused, but no rejects: they were stored before
+        archived = Compared()
         for last_try in (False, False, False, True):
-            kept, rows = _without(batch, [*refused, *cancelled])
+            kept, rows = _without(batch, [*refused, *cancelled, *archived.left_out])
             try:
                 stored, conflicts = await self._write_new(kept, position)
             except asyncpg.PostgresError as exc:
@@ -126,12 +129,14 @@ class TickStore:
                     raise
                 if exc.sqlstate == CANCELLED_SQLSTATE:
                     cancelled = await find_cancelled(self._pool, batch)
+                elif exc.sqlstate == ARCHIVED_SQLSTATE:
+                    archived = await compare_with_archive(self._pool, batch)
                 else:
                     refused = await find_refused(self._pool, batch)
             else:
                 break
         self._expect_refused = bool(refused)
-        return stored, [*refused, *_at(rows, conflicts)]
+        return stored, [*refused, *archived.rejects, *_at(rows, conflicts)]
 
     async def _write_new(
         self, batch: TickBatch, position: FeedPosition | None
@@ -254,7 +259,9 @@ UNTIMELY_SQLSTATE: Final = "TD002"
 
 CANCELLED_SQLSTATE: Final = "TD003"
 """And with one that was cancelled."""
-_REFUSALS: Final = frozenset({DROPPED_SQLSTATE, UNTIMELY_SQLSTATE, CANCELLED_SQLSTATE})
+ARCHIVED_SQLSTATE: Final = "TD004"
+"""And with one of a day that is archived."""
+_REFUSALS: Final = frozenset({DROPPED_SQLSTATE, UNTIMELY_SQLSTATE, CANCELLED_SQLSTATE, ARCHIVED_SQLSTATE})
 
 
 async def find_cancelled(source: PoolOrConnection, batch: TickBatch) -> list[TickReject]:

@@ -66,6 +66,8 @@ def _drop(connection: psycopg.Connection, before: datetime, *, dry_run: bool) ->
     row = connection.execute("select pg_try_advisory_lock(%s)", (RETENTION_LOCK,)).fetchone()
     if not row or not row[0]:
         return Dropped(before, 0, len(chunks))
+    # Looked up anew: with the lock, none of them can be archived any more.
+    chunks = connection.execute(statement("expired_chunks").encode(), {"before": before}).fetchall()
     dropped = 0
     for first, until in chunks:
         try:

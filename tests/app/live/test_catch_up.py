@@ -80,7 +80,8 @@ async def test_a_watched_tape_costs_one_statement_a_notification(
             for second in (150, 100.5, 151):  # the second of them is late
                 await asyncio.to_thread(insert, tickdeck_db, (after(second), "SPY", 1000 + second))
                 await holds(lambda second=second: any(t.price == 1000 + second for t in shown.ticks()))  # type: ignore[misc]
-            assert sent == [statement("tape")] * 3
+            # Ticks as old as these may be archived: that is asked for as well, in one transaction with it.
+            assert sent.count(statement("tape")) == 3
         assert shown.ticks() == tape_ticks((await tape(pool, ["SPY"]))["SPY"])
 
 

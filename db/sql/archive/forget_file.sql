@@ -1,0 +1,1 @@
+delete from archive_left where file = %(file)s;
