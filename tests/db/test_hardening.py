@@ -16,7 +16,7 @@ from tickdeck.db.session import open_pool
 ROLES: Final = ("tickdeck_reader", "tickdeck_writer", "tickdeck_settings")
 
 THE_MARKET_S: Final = {
-    "alembic_version", "alert_progress", "candles", "dropped_ticks", "feed_gaps", "feed_positions", "feeds", "imported_candles", "instruments", "order_flow", "order_flow_hours", "stale_hours", "tick_history", "ticks",
+    "alembic_version", "alert_progress", "archive_identity", "archive_left", "archived_ticks", "candles", "dropped_ticks", "feed_gaps", "feed_positions", "feeds", "imported_candles", "instruments", "order_flow", "order_flow_hours", "stale_hours", "tick_history", "ticks",
 }  # fmt: skip
 """Tables that are nobody's own: what is in them is the market's, or about the place."""
 ABOUT_USERS: Final = {"users", "audit_log", "sign_in_tries"}
