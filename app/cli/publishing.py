@@ -65,7 +65,7 @@ def publish_to(url: str, command: str, made: Callable[[Published], tuple[Feed, I
                 spill=spill_settings(f"{address.safe}/{settings.bus_stream}"),
             )
         finally:
-            await bus.drop()
+            await bus.close()
 
     try:
         with rejects:

@@ -81,13 +81,16 @@ class Bus:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._connecting = asyncio.Lock()
+        self._closed = False
 
     async def connect(self) -> JetStreamContext:
         """Be connected; raises `BusAwayError`."""
         async with self._connecting:
+            if self._closed:
+                raise BusAwayError(f"the bus {self.address.safe}: we have left it")
             if self._js is not None and not self.lost.is_set():
                 return self._js
-            await self.drop()
+            await self._drop()
             address = self.address
             try:
                 async with asyncio.timeout(CONNECT_S):
@@ -116,11 +119,23 @@ class Bus:
                 raise BusAwayError(f"the bus {address.safe}: {_said(exc)}") from exc
             finally:
                 if self._js is None:
-                    await self.drop()
+                    await self._drop()
             return js
 
-    async def drop(self) -> None:
-        """Give the connection up."""
+    async def close(self) -> None:
+        """Leave the bus, for good."""
+        async with self._connecting:
+            self._closed = True
+            await self._drop()
+
+    async def _give_up(self, js: JetStreamContext) -> None:
+        """Give a connection up, if no other one is in its place by now."""
+        async with self._connecting:
+            if self._js is js:
+                await self._drop()
+
+    async def _drop(self) -> None:
+        """Give the connection up; whoever calls it keeps others from connecting meanwhile, which would lose a client that nobody closes."""
         client, self._client, self._js = self._client, None, None
         self.lost.set()
         if client is None:
@@ -131,9 +146,9 @@ class Bus:
                     await client.close()
         finally:
             # The client leaves its socket open where it could not send what was left, or is cut short.
-            transport = client._transport  # noqa: SLF001 - it has no other way
-            if transport is not None:
-                transport.close()  # type: ignore[no-untyped-call]
+            writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - it has no other way
+            if writer is not None:
+                writer.transport.abort()
 
     async def publish(self, messages: Sequence[tuple[int, bytes]], *, feed: str) -> None:
         """Have the stream hold these, each in its partition and in their order; raises `BusAwayError`, then some may be there."""
@@ -277,7 +292,7 @@ class Bus:
         try:
             return await work(js)
         except (nats.errors.Error, OSError, TimeoutError) as exc:
-            await self.drop()
+            await self._give_up(js)
             raise BusAwayError(f"the bus {self.address.safe}: {_said(exc)}") from exc
 
     async def _unless_lost(self, answers: asyncio.Future[Any]) -> None:

@@ -135,16 +135,18 @@ class BusFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Have what is committed acknowledged."""
-        with suppress(TimeoutError, BusAwayError):
-            async with asyncio.timeout(2.0):
-                await self._acks.join()
-                if not self._bus.lost.is_set():
-                    await self._bus.flush()
-        if self._acking is not None:
-            self._acking.cancel()
-            await asyncio.wait({self._acking})
-        await self._bus.drop()
-        await self._shares.close()
+        try:
+            with suppress(TimeoutError, BusAwayError):
+                async with asyncio.timeout(2.0):
+                    await self._acks.join()
+                    if not self._bus.lost.is_set():
+                        await self._bus.flush()
+            if self._acking is not None:
+                self._acking.cancel()
+                await asyncio.wait({self._acking})
+        finally:
+            await self._bus.close()
+            await self._shares.close()
 
     def health(self) -> FeedHealth:
         """See `LiveFeed`."""

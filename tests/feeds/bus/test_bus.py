@@ -125,7 +125,7 @@ async def published(
                 watch=None if watch is None else watch.append,
             )
     finally:
-        await bus.drop()
+        await bus.close()
 
 
 @dataclass
@@ -208,7 +208,7 @@ async def messages_left(server: NatsServer) -> int:
         info = await (await bus.connect()).stream_info("tickdeck")
         return info.state.messages
     finally:
-        await bus.drop()
+        await bus.close()
 
 
 async def until_all_acknowledged(server: NatsServer) -> None:
@@ -343,7 +343,7 @@ async def test_while_the_bus_is_away_ticks_wait_on_disk_and_come_first(
         for symbol, seq in zip(ticks.symbol, ticks.seq, strict=True):
             assert last.get(symbol, -1) < seq, "out of order"
             last[symbol] = seq
-    await bus.drop()
+    await bus.close()
     async with pooled(tickdeck_db) as pool, writing(nats, pool, tmp_path):
         await until_stored(pool, count)
         await until_all_acknowledged(nats)
@@ -372,7 +372,7 @@ async def test_what_is_published_again_is_on_the_bus_once(nats: NatsServer) -> N
     messages = [(partition, encoded(Message("made", ticks))) for partition, ticks in parted(made(0, 100), 4)]
     for _ in range(3):
         await bus.publish(messages, feed="made")
-    await bus.drop()
+    await bus.close()
     assert await messages_left(nats) == len(messages)
 
 
@@ -396,7 +396,7 @@ async def test_what_is_no_message_is_refused_with_its_bytes_and_holds_nothing_up
     for data in bad:
         await bus.publish([(partition_of("AAA", 4), data)], feed="made")
     await bus.publish([(partition_of("AAA", 4), good)], feed="made")
-    await bus.drop()
+    await bus.close()
     async with pooled(tickdeck_db) as pool, writing(nats, pool, tmp_path) as run:
         await until_stored(pool, 1)
         await until_all_acknowledged(nats)
@@ -431,7 +431,7 @@ async def test_a_feed_that_another_process_publishes_is_refused(nats: NatsServer
     await until(lambda: writers and writers[0].counters.stored == 1)
     bus = bus_at(nats)
     await until_async(lambda: bus.read_state("made"), lambda: "it says nothing of itself")
-    await bus.drop()
+    await bus.close()
     with pytest.raises(FeedRunsError):
         await published(nats, Made(), tmp_path)
     feed.end()
@@ -447,7 +447,7 @@ async def test_a_feed_goes_on_behind_what_it_has_published(nats: NatsServer, tmp
         await published(nats, feed, tmp_path)
     bus = bus_at(nats)
     found = await bus.read_state("made")
-    await bus.drop()
+    await bus.close()
     assert found is not None
     journal = Journal()
     journal.restore(unpacked(found[1]))
@@ -509,7 +509,7 @@ class Bused:
         bus = bus_at(self._server)
         ticks = made(self._count, count)
         await bus.publish([(p, encoded(Message("made", each))) for p, each in parted(ticks, 4)], feed="made")
-        await bus.drop()
+        await bus.close()
         self._count += count
 
     def happened(self) -> Sequence[Happened]:
@@ -520,7 +520,7 @@ class Bused:
     async def spoil(self) -> str | None:
         bus = bus_at(self._server)
         await bus.publish([(0, b"no message")], feed="made")
-        await bus.drop()
+        await bus.close()
         return "no message"
 
 
