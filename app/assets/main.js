@@ -319,10 +319,10 @@ class Page {
 /** Pointer, buttons and keys. @param {Page} page */
 function controls(page) {
   const { chart } = page;
-  const panel = document.getElementById("chart-panel");
-  new Gestures(chart, panel);
-  panel.addEventListener("dblclick", (event) => closest(event, "button, input, select, #chart-bar") || chart.press("newest"));
-  panel.addEventListener("click", (event) => {
+  const area = document.getElementById("chart-panel");
+  new Gestures(chart, area);
+  area.addEventListener("dblclick", (event) => closest(event, "button, input, select, #chart-bar") || chart.press("newest"));
+  area.addEventListener("click", (event) => {
     const what = closest(event, "[data-chart]")?.dataset.chart;
     if (what) chart.press(what);
   });
