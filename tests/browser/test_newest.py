@@ -116,6 +116,7 @@ def waiting(market: Market, watched: Watched, dashboard: Dashboard, zooms: tuple
         before = watched.range()
         watched.page.click(f'[data-chart="{zoom}"]')
         watched.until(f"(before) => String({RANGE}) !== String(before)", before)
+        watched.resting_range()  # a zoom that is still being drawn takes along what comes meanwhile
     sixtieth = start + timedelta(minutes=5)
     for index, prices in enumerate(((103.0, 105.25, 102.0, 104.5), (105.0, 101.5), (101.5,))):
         for second, traded in enumerate(prices):
