@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -55,6 +56,13 @@ def _binary() -> None:
         find_server()
     except NoServerError as exc:
         pytest.skip(str(exc))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """A connection that nobody closed is told by the test that made it, and not by another one later."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
