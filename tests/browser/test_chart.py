@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet
 import pytest
-from playwright.sync_api import BrowserContext, Download, Page, expect
+from playwright.sync_api import BrowserContext, Download, Page, Route, expect
 
 from tests.browser.dashboard import Dashboard
 from tests.browser.replaying import address, open_replay
@@ -432,11 +432,21 @@ def test_drawings_are_kept_moved_undone_shared_and_on_every_interval(
     chart.open(f"{day.url}/?symbol=SPY&interval=1m")
     expect(drawn).to_have_count(3)
     page.click("#chart-tools summary")
+    # The first of two changes is the slower one: the second must not arrive before it, nor be lost with the page.
+    slow: list[Route] = []
+    page.route("**/api/drawings/*", lambda route: slow.append(route) if len(slow) < 3 else route.continue_())
     page.click('[data-draw="hide"]')
     expect(drawn).to_have_count(0)
+    while len(slow) < 3:
+        page.wait_for_timeout(20)
     page.click('[data-draw="hide"]')
     expect(drawn).to_have_count(3)
     page.keyboard.press("Escape")
+    chart.settle()
+    for route in slow:
+        route.continue_()
+    page.unroute("**/api/drawings/*")
+    chart.eventually(f"async () => (await {stored}).every((each) => !each.hidden)")
 
     chart.open(f"{day.url}/?symbol=SPY&interval=1m&drawings={page.evaluate(SHARE)}")
     whose = page.locator("#drawings-of")

@@ -56,6 +56,8 @@ export class Drawings {
     /** Is one being dragged, and how many are on their way to the server? */
     this.dragging = false;
     this.storing = 0;
+    /** What is to be kept next of a drawing whose request is on its way, by its address; null: it is deleted. @type {Map<string, ?object | undefined>} */
+    this.unsent = new Map();
     /** The link whose drawings these are; empty: one's own. */
     this.whose = "";
     /** Points of what is being made that stand. */
@@ -98,6 +100,7 @@ export class Drawings {
       if (!closest(event, ".drawings, #chart-tools")) this.select("");
     });
     document.addEventListener("keydown", (event) => this.key(event), true);
+    addEventListener("pagehide", () => this.sendAll());
     element("chart-tools").addEventListener("click", (event) => {
       const { tool, draw } = closest(event, "button")?.dataset ?? {};
       if (tool) {
@@ -238,27 +241,45 @@ export class Drawings {
     void this.store(before, after);
   }
 
-  /** @param {?Drawing} before @param {?Drawing} after */
+  /**
+   * Keep what a drawing is now.  One request of each at a time, the newest state after what is on its way: two at once may
+   * arrive the other way round.
+   * @param {?Drawing} before @param {?Drawing} after
+   */
   async store(before, after) {
     const { id, ...body } = after ?? before;
     const address = `api/drawings/${id}?${this.sharing.query(this.symbol)}`;
+    const isSending = this.unsent.has(address);
+    this.unsent.set(address, after && body);
+    if (isSending) return;
     this.storing += 1;
     try {
-      const answer = after
-        ? await fetch(address, {
-            method: "PUT",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify(body),
-          })
-        : await fetch(address, { method: "DELETE" });
+      for (let sent; (sent = this.unsent.get(address)) !== undefined; ) {
+        this.unsent.set(address, undefined);
+        await this.send(address, sent);
+      }
+    } finally {
+      this.unsent.delete(address);
+      this.storing -= 1;
+    }
+  }
+
+  /** @param {string} address @param {?object} body null: it is deleted */
+  async send(address, body) {
+    const what = body ? { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : { method: "DELETE" };
+    try {
+      const answer = await fetch(address, { ...what, keepalive: true }); // the page may be going
       if (answer.ok) return;
       const why = (await answer.json().catch(() => ({}))).detail ?? answer.statusText;
       this.say(`The drawing is not kept: ${why}`);
     } catch {
       this.say("The drawing is not kept: the server is away");
-    } finally {
-      this.storing -= 1;
     }
+  }
+
+  /** The page is going: what still waits for its turn is sent at once. */
+  sendAll() {
+    for (const [address, body] of this.unsent) if (body !== undefined) void this.send(address, body);
   }
 
   /** Have what drawings show of the market: averages and profiles from their anchors on. */
