@@ -129,7 +129,9 @@ def test_zones_that_could_not_be_read_at_first_are_read_again(
 ) -> None:
     dashboard, market = quiet
     market.instrument(market.symbol, price_decimals=2, timezone="Asia/Tokyo")
-    market.past(market.symbol, [10.0], newest=datetime.now(UTC).replace(hour=0, minute=30) - timedelta(days=1))
+    market.past(
+        market.symbol, [10.0], newest=datetime.now(UTC).replace(hour=0, minute=30) - timedelta(days=1)
+    )
     failed: list[str] = []
 
     def once(route: Route) -> None:
