@@ -19,6 +19,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     run_sql("0032_keep")
-    run_sql("0020_restate")
     run_sql("0032_before")
+    run_sql("0020_refold")
+    run_sql("0020_restate")
     run_sql("0032_down")
