@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ class ReplayReader:
                 symbol, day = found
                 raise ReplayError(
                     f"{symbol} {day} is archived, and ticks of it were cancelled or corrected: what was known of them then can be "
-                    f"replayed after `tickdeck archive restore {symbol} {day}`"
+                    f"replayed after `tickdeck archive restore {shlex.quote(symbol)} {day}`"
                 )
         self.as_known = as_known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,6 +83,6 @@ def _differing(batch: TickBatch, rows: list[int], kept: TickBatch, day: Archived
 
 def _in_archive(day: ArchivedDay) -> str:
     return (
-        f"the ticks of {day.symbol} on {day.day} are in the archive: `tickdeck archive restore {day.symbol} {day.day}` brings "
+        f"the ticks of {day.symbol} on {day.day} are in the archive: `tickdeck archive restore {shlex.quote(day.symbol)} {day.day}` brings "
         "them back into the table, which then takes it"
     )

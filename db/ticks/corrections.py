@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -163,7 +164,7 @@ def _refused(row: int, correction: Correction, outcome: str) -> TickReject:
             row,
             "time",
             f"{tick} is in the archive{'' if correction.exact_time else ' (or may be, in the day before)'}: bring its day back "
-            f"with `tickdeck archive restore {correction.symbol} {day}`, then {correction.kind} it",
+            f"with `tickdeck archive restore {shlex.quote(correction.symbol)} {day}`, then {correction.kind} it",
         )
     where = "" if correction.exact_time else " (nor in the day before)"
     return TickReject(
