@@ -18,10 +18,12 @@ from tickdeck.db.errors import ConfigurationError, DatabaseError, DatabaseUnavai
 from tickdeck.db.market.messages import Snapshot
 from tickdeck.db.market.types import LATEST_US, from_us
 from tickdeck.db.statements import statement
-from tickdeck.db.url import as_role
+from tickdeck.db.url import as_role, each_server
 
 Role = Literal["reader", "writer", "settings"]
 CONNECT_TIMEOUT_S: Final = 10.0
+EACH_TIMEOUT_S: Final = 3.0
+"""The same of each server where an address names several."""
 CLOSE_TIMEOUT_S: Final = 2.0
 T = TypeVar("T")
 
@@ -97,7 +99,9 @@ def _translate_driver(doing: str = "") -> Iterator[None]:
 
 def _translated(exc: BaseException, doing: str) -> DatabaseError:
     if isinstance(exc, asyncpg.InternalClientError):  # it was in the middle of something when the server went
-        return DatabaseUnavailableError(_message(doing, ConnectionError(f"the connection was lost ({exc})")))
+        none = isinstance(exc, asyncpg.TargetServerAttributeNotMatched)
+        why = "no server that answers takes what is written" if none else f"the connection was lost ({exc})"
+        return DatabaseUnavailableError(_message(doing, ConnectionError(why)))
     message = _message(doing, exc)
     if isinstance(exc, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
         return DatabaseUnavailableError(message)  # the schema was changed just now; asked anew, it is known
@@ -167,15 +171,40 @@ def _quiet_driver() -> None:
     loop.set_exception_handler(handle)
 
 
+class _Servers:
+    """Connects to whichever of the servers that an address names is the right one, for asyncpg's pools too.
+
+    The driver's own way of trying several has one limit of time for all of them: where the first is a machine that
+    vanished and says nothing, it would never come to the second.
+    """
+
+    def __init__(self, url: str, role: Role) -> None:
+        self._urls = [as_role(each, role) for each in each_server(url)]
+
+    async def __call__(self, _dsn: None = None, **options: Any) -> asyncpg.Connection:
+        """A connection to the first that takes it, beginning with the one that took the last; raises as the driver does."""
+        limit_s = CONNECT_TIMEOUT_S if len(self._urls) == 1 else EACH_TIMEOUT_S
+        failed: Exception | None = None
+        for url in list(self._urls):
+            try:
+                connection = await asyncpg.connect(url, timeout=limit_s, **options)
+            except (OSError, *_DRIVER) as exc:
+                # Why the last standby is not the one says less than why the server before it did not answer.
+                if failed is None or isinstance(failed, asyncpg.TargetServerAttributeNotMatched):
+                    failed = exc
+            else:
+                self._urls.remove(url)
+                self._urls.insert(0, url)
+                return connection
+        assert failed is not None  # noqa: S101 - an address names one server at least
+        raise failed
+
+
 async def connect(url: str, *, role: Role, statement_timeout_s: float = 30.0) -> asyncpg.Connection:
     """One connection outside any pool; raise as `translate_connecting`."""
     _quiet_driver()
     with translate_connecting(role):
-        return await asyncpg.connect(
-            as_role(url, role),
-            timeout=CONNECT_TIMEOUT_S,
-            server_settings=server_settings(role, statement_timeout_s),
-        )
+        return await _Servers(url, role)(server_settings=server_settings(role, statement_timeout_s))
 
 
 Pool: TypeAlias = asyncpg.Pool
@@ -202,10 +231,9 @@ async def open_pool(
     _quiet_driver()
     with translate_connecting(role):
         return await asyncpg.create_pool(
-            as_role(url, role),
+            connect=_Servers(url, role),
             min_size=1,
             max_size=size,
-            timeout=CONNECT_TIMEOUT_S,
             server_settings=server_settings(role, statement_timeout_s) | dict(settings),
             reset=_leave_as_is,
         )

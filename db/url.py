@@ -11,10 +11,11 @@ from urllib.parse import quote, unquote
 from tickdeck.db.embedded.paths import LOGINS_MARK
 from tickdeck.db.errors import ConfigurationError
 
+_HOST: Final = r"(?:\[[^]/?,]+]|[^]\[:/?,]*)(?::\d*)?"
 _FORM: Final = re.compile(
     r"(?P<scheme>\w+)(?:\+\w+)?://"
     r"(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?"
-    r"(?:\[(?P<ipv6>[^]/?]+)]|(?P<host>[^:/?]*))(?::(?P<port>\d*))?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)"
     r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
 )
 """Wider than what a URL may be: a password may have any character but @ as it is, or all of them as %40."""
@@ -22,12 +23,11 @@ _FORM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """`host`, `database` and `query` are as they were written, of the login neither part is escaped."""
+    """`hosts` (with their ports), `database` and `query` are as they were written, of the login neither part is escaped."""
 
     user: str | None
     password: str | None
-    host: str
-    port: str
+    hosts: str
     database: str | None
     query: str
 
@@ -35,25 +35,66 @@ class _Address:
         login = "" if self.user is None else quote(self.user, safe="")
         if self.password is not None:
             login += f":{quote(self.password, safe='*')}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = self.port and f":{self.port}"
         path = "" if self.database is None else f"/{self.database}"
-        return f"{scheme}://{login and login + '@'}{host}{port}{path}{self.query and '?' + self.query}"
+        return f"{scheme}://{login and login + '@'}{self.hosts}{path}{self.query and '?' + self.query}"
 
     def parameter(self, name: str) -> str:
         """One of `query`; empty where it has none of the name."""
         found = (part.partition("=") for part in self.query.split("&"))
         return next((unquote(value) for key, _, value in found if key == name), "")
 
+    def with_parameters(self, **values: str) -> _Address:
+        """Those of `query` replaced; an empty one is left out."""
+        kept = [part for part in self.query.split("&") if part and part.partition("=")[0] not in values]
+        added = [f"{name}={quote(value, safe='/,:-')}" for name, value in values.items() if value]
+        return replace(self, query="&".join([*kept, *added]))
+
+    def places(self) -> list[tuple[str, str]]:
+        """Each server's host, a folder for a socket, and its port, empty where none is written."""
+        if self.hosts:
+            pairs = (re.fullmatch(r"\[?(.*?)]?(?::(\d*))?", each) for each in _split(self.hosts))
+            return [(found[1], found[2] or "") for found in pairs if found]
+        hosts, ports = _split(self.parameter("host")), _split(self.parameter("port"))
+        if len(ports) not in {1, len(hosts)}:
+            raise ConfigurationError("DATABASE_URL has another number of ports than of hosts")
+        return list(zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True))
+
+
+def _split(text: str) -> list[str]:
+    return text.split(",")
+
 
 def sqlalchemy_url(url: str) -> str:
     """`url` for SQLAlchemy with psycopg; raise `ConfigurationError` where it is no PostgreSQL address."""
-    return _parsed(url).written("postgresql+psycopg")
+    parsed = _parsed(url)
+    places = parsed.places()
+    if parsed.hosts and len(places) > 1:  # it takes several in the query only
+        hosts, ports = zip(*places, strict=True)
+        parsed = replace(parsed, hosts="").with_parameters(host=",".join(hosts), port=",".join(ports))
+    return parsed.written("postgresql+psycopg")
 
 
 def libpq_url(url: str) -> str:
     """`url` for asyncpg, psycopg and psql: the plain `postgresql://` form."""
     return _parsed(url).written()
+
+
+def each_server(url: str) -> list[str]:
+    """The address of each of the servers that `url` names, which is most often one."""
+    parsed = _parsed(url)
+    places = parsed.places()
+    if len(places) == 1:
+        return [parsed.written()]
+    if parsed.hosts:
+        return [replace(parsed, hosts=each).written() for each in _split(parsed.hosts)]
+    return [parsed.with_parameters(host=host, port=port).written() for host, port in places]
+
+
+def each_url(text: str | None) -> list[str]:
+    """The addresses of a list with commas between, each for libpq; of nothing, none.  A comma within one parts its hosts."""
+    return [
+        libpq_url(each.strip()) for each in re.split(r",(?=\s*\w+(?:\+\w+)?://)", text or "") if each.strip()
+    ]
 
 
 def with_database(url: str, database: str) -> str:
@@ -68,15 +109,15 @@ def as_role(url: str, role: str) -> str:
     its superuser, who could set it back.
     """
     parsed = _parsed(url)
-    folder = parsed.host or parsed.parameter("host")
-    if folder.startswith("/") and (Path(folder) / LOGINS_MARK).exists():
+    if all(host.startswith("/") and (Path(host) / LOGINS_MARK).exists() for host, _ in parsed.places()):
         parsed = replace(parsed, user=f"tickdeck_{role}")
     return parsed.written()
 
 
 def host_of(url: str) -> str:
-    """The host that `url` names before its path; empty where it names none, as for a socket."""
-    return _parsed(url).host
+    """The host that `url` names before its path, several with commas between; empty where it names none, as for a socket."""
+    parsed = _parsed(url)
+    return ", ".join(host for host, _ in parsed.places()) if parsed.hosts else ""
 
 
 def safe_url(url: str) -> str:
@@ -89,8 +130,8 @@ def safe_url(url: str) -> str:
 def place_of(url: str) -> str:
     """Which database that is, whoever logs in."""
     parsed = _parsed(url)
-    host = parsed.host or parsed.parameter("host")
-    return f"{host}:{parsed.port or parsed.parameter('port') or 5432}/{parsed.database or ''}"
+    servers = ",".join(f"{host}:{port or parsed.parameter('port') or 5432}" for host, port in parsed.places())
+    return f"{servers}/{parsed.database or ''}"
 
 
 def _parsed(url: str) -> _Address:
@@ -100,11 +141,14 @@ def _parsed(url: str) -> _Address:
     if found["scheme"] not in {"postgresql", "postgres", "timescaledb"}:
         raise ConfigurationError(f"DATABASE_URL must start with postgresql://, not {found['scheme']}://")
     user, password = found["user"], found["password"]
-    return _Address(
+    parsed = _Address(
         None if user is None else unquote(user),
         None if password is None else unquote(password),
-        found["ipv6"] or found["host"] or "",
-        found["port"] or "",
+        found["hosts"] or "",
         found["database"],
         found["query"] or "",
     )
+    if len(parsed.places()) > 1 and not parsed.parameter("target_session_attrs"):
+        # Of several servers the one that takes what is written; a standby among them is one for later.
+        return parsed.with_parameters(target_session_attrs="read-write")
+    return parsed

@@ -12,7 +12,17 @@ from sqlalchemy.engine import make_url
 from tickdeck.db import revisions
 from tickdeck.db.embedded.paths import LOGINS_MARK
 from tickdeck.db.errors import ConfigurationError
-from tickdeck.db.url import as_role, host_of, libpq_url, place_of, safe_url, sqlalchemy_url, with_database
+from tickdeck.db.url import (
+    as_role,
+    each_server,
+    each_url,
+    host_of,
+    libpq_url,
+    place_of,
+    safe_url,
+    sqlalchemy_url,
+    with_database,
+)
 
 WRITTEN = [
     "postgresql://desk.example/market",
@@ -22,6 +32,8 @@ WRITTEN = [
     "postgresql://postgres@/tickdeck?host=%2Ftmp%2Fa%20folder&port=5432",
     "postgresql:///market",
     "postgresql://desk.example",
+    "postgresql://anna@a.example:5433,b.example,[::1]:5434/market?target_session_attrs=any",
+    "postgresql://anna@/market?host=/run/a,/run/b&port=5432,5433&target_session_attrs=read-write",
 ]
 
 
@@ -30,8 +42,7 @@ def test_every_driver_is_told_the_same(url: str) -> None:
     told = conninfo_to_dict(libpq_url(url))
     parsed = make_url(sqlalchemy_url(url))
     assert parsed.drivername == "postgresql+psycopg"
-    seen = {"user": parsed.username, "password": parsed.password, "host": parsed.host, "port": parsed.port}
-    seen |= {"dbname": parsed.database, **{name: str(value) for name, value in parsed.query.items()}}
+    (), seen = parsed.get_dialect()().create_connect_args(parsed)
     assert {name: str(value) for name, value in seen.items() if value} == {
         name: str(value) for name, value in told.items()
     }
@@ -59,6 +70,32 @@ def test_a_password_is_shown_to_nobody(url: str) -> None:
 def test_what_is_no_address_is_refused(url: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         libpq_url(url)
+
+
+def test_of_several_servers_the_one_that_takes_what_is_written_is_wanted() -> None:
+    two = "postgresql://anna:x@a.example:5433,b.example/market"
+    assert conninfo_to_dict(libpq_url(two))["target_session_attrs"] == "read-write"
+    assert conninfo_to_dict(libpq_url(two + "?target_session_attrs=any"))["target_session_attrs"] == "any"
+    assert [conninfo_to_dict(each) for each in each_server(two)] == [
+        conninfo_to_dict(f"postgresql://anna:x@{host}/market?target_session_attrs=read-write")
+        for host in ("a.example:5433", "b.example")
+    ]
+    sockets = each_server("postgresql://postgres@/t?host=/run/a,/run/b&port=5432")
+    assert [place_of(each) for each in sockets] == ["/run/a:5432/t", "/run/b:5432/t"]
+    assert place_of(two) == "a.example:5433,b.example:5432/market"
+    assert host_of(two) == "a.example, b.example"
+    with pytest.raises(ConfigurationError, match="another number of ports"):
+        libpq_url("postgresql:///t?host=/run/a,/run/b&port=1,2,3")
+
+
+def test_a_list_of_addresses_may_hold_such_with_several_servers() -> None:
+    assert each_url(None) == []
+    assert [place_of(each) for each in each_url("postgresql://a,b/d, postgres://c:1/d")] == [
+        "a:5432,b:5432/d",
+        "c:1/d",
+    ]
+    with pytest.raises(ConfigurationError, match="is no address"):
+        each_url("a.example")
 
 
 def test_a_place_is_the_same_whoever_logs_in() -> None:
