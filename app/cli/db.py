@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from tickdeck.app.cli.common import Terminal, database, database_settings, embedded_server, progress_bar, say
+from tickdeck.app.cli.common import (
+    Terminal,
+    database,
+    database_settings,
+    embedded_server,
+    errors,
+    progress_bar,
+    say,
+)
 from tickdeck.db.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ def register(root: typer.Typer) -> None:
 @app.command()
 def up() -> None:
     """Start the embedded database, migrate it, and leave it running; prints its address."""
-    from tickdeck.db.migrate import upgrade
+    from tickdeck.db.revisions import is_current
 
     settings = database_settings()
     if settings.database_url is not None:
@@ -47,7 +55,10 @@ def up() -> None:
         )
     with progress_bar() as report:
         url = embedded_server(settings, report).up()
-    upgrade(url)
+    if not is_current(url):  # a standby has the schema of its primary, and takes nothing that is written
+        from tickdeck.db.migrate import upgrade
+
+        upgrade(url)
     say(url)
 
 
@@ -173,6 +184,27 @@ def restore(
         say(
             f"its schema is at revision {found.revision}: `tickdeck run` or `db migrate` brings it to {head()}"
         )
+
+
+@app.command()
+def standby(
+    folder: Path = typer.Argument(help="Its data folder, which is not there yet or has no database."),
+) -> None:
+    """Make FOLDER a standby of the embedded database and leave it running; prints its address, for TICKDECK_READ_URL."""
+    from tickdeck.db.embedded import EmbeddedServer
+    from tickdeck.db.upkeep.standby import make_standby, name_of
+
+    settings = database_settings()
+    if settings.database_url is not None:
+        raise ConfigurationError(
+            "DATABASE_URL is set: standbys of that server are made with its own tools, as docs/replicas.md says"
+        )
+    with progress_bar() as report, database(settings, schema="any", progress=report) as url:
+        server = EmbeddedServer(folder, progress=report)
+        report(f"copying the database to {folder}", None)
+        address = make_standby(url, server)
+    errors.print(f"the primary knows it as {name_of(server.data_dir)}")
+    say(address)
 
 
 @app.command("check")

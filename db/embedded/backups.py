@@ -21,16 +21,21 @@ _MANIFEST: Final = "backup_manifest"
 _VERSION: Final = "17"
 
 
-def restore(source: Path, data: Path, programs: Programs, account: Account, progress: Progress) -> None:
+def restore(
+    source: Path, data: Path, programs: Programs, account: Account, progress: Progress, *, move: bool = False
+) -> None:
     """Make `data`, which is not there, of the backup `source`: at once or not at all.
 
-    Every file is compared with the checksums that the backup has of itself.  Raise `BackupError` or `OSError`.
+    `move`: `source` is a folder beside it that nobody else wants.  Every file is compared with the checksums that the backup has of itself.  Raise `BackupError` or `OSError`.
     """
     part = data.with_name(data.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         progress("reading the backup", None)
-        _copy(source, part)
+        if move:
+            source.rename(part)
+        else:
+            _copy(source, part)
         _require_ours(source, part)
         progress("checking the backup", None)
         _verify(source, part, programs)

@@ -39,6 +39,10 @@ _SETTINGS = {
     "wal_compression": "lz4",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
+    # A standby that is away may have so much of the log kept; one that is away for longer has to be made anew.
+    "max_slot_wal_keep_size": "4GB",
+    # On a standby: rows that a read there still needs are not cleaned up on the primary, which would end the read.
+    "hot_standby_feedback": "on",
     # After a crash one call a file system instead of one a file: on a busy disk those 2,500 took 10 s.
     "recovery_init_sync_method": "syncfs",
     "autovacuum": "on",
@@ -117,6 +121,11 @@ def configure(data: Path, programs: Programs, *, durable: bool) -> None:
     path.chmod(0o644)  # as root: the server reads it as somebody else; the folder lets nobody else in
     if programs.zoneinfo:
         zoneinfo.link(data, programs.zoneinfo)
+
+
+def follows(data: Path) -> bool:
+    """Whether it is a standby, which has everything from its primary and takes nothing that is written."""
+    return (data / "standby.signal").exists()
 
 
 def server_command(programs: Programs, socket_dir: Path) -> list[str]:

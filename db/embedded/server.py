@@ -128,9 +128,10 @@ class EmbeddedServer:
             raise EmbeddedUnavailable("it is not installed yet; start it first")
         return programs.path(name)
 
-    def restore(self, source: Path) -> None:
+    def restore(self, source: Path, *, move: bool = False) -> None:
         """Make the database of the base backup `source` (a folder, or a tar file of any compression) this folder's own.
 
+        `move`: `source` is a folder on the same disk, and is used up.
         The folder must have no database and be used by nobody.  It has all of it or nothing afterwards; the server is
         not started.  Raise `BackupError` where it is refused, `EmbeddedUnavailable` where there are no programs.
         """
@@ -151,7 +152,7 @@ class EmbeddedServer:
                         )
                     account = server_account(self._data)
                     account.let_in(self.data_dir)
-                    backups.restore(source, self._data, programs, account, self._progress)
+                    backups.restore(source, self._data, programs, account, self._progress, move=move)
             finally:
                 users.leave()
         except OSError as exc:
@@ -239,7 +240,8 @@ class EmbeddedServer:
             server = postmaster.start(self._data, sockets, self._log, command, account)
             self.started_here = True
         try:
-            cluster.create_database(programs, server.socket_dir)
+            if not cluster.follows(self._data):
+                cluster.create_database(programs, server.socket_dir)
         except EmbeddedUnavailable as exc:
             # Damage that only shows to whoever connects: its processes die one after the other.
             said = postmaster.why_failed(self._log)

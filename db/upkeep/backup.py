@@ -29,12 +29,13 @@ ARCHIVES: Final = (".tar", *COMPRESSED)
 """The names of targets that are files; any other is a folder."""
 
 
-def back_up(url: str, target: Path, program: str) -> int:
+def back_up(url: str, target: Path, program: str, *, standby: str = "") -> int:
     """Copy the whole server of the database at `url` to `target`, which is not there yet, and say its size in bytes.
 
     `target` is there as a whole or not at all: a tar file where its name ends with one of `ARCHIVES`, else a folder.
     It holds every transaction that was committed when this was called, and may be read by its owner only.  `program`:
-    the path of a `pg_basebackup` that is not older than the server.
+    the path of a `pg_basebackup` that is not older than the server.  `standby`: the folder is to become a standby of
+    that server, by this name, and the server keeps the log for it from here on.
     Raises `DatabaseUnavailableError`, and `BackupError` where the login may not replicate or there is no room.
     """
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
@@ -47,7 +48,18 @@ def back_up(url: str, target: Path, program: str) -> int:
             if target.name.endswith(ARCHIVES):
                 _copy_to_file(url, part, program, compressed=target.name.endswith(COMPRESSED))
             else:
-                _run([program, *_COMMON, "--format=plain", "--wal-method=stream", f"--pgdata={part}"], url)
+                _run(
+                    [
+                        program,
+                        *_COMMON,
+                        "--format=plain",
+                        "--wal-method=stream",
+                        f"--pgdata={part}",
+                        *(["--write-recovery-conf", f"--slot={standby}"] if standby else []),
+                    ],
+                    url,
+                    application=standby,
+                )
         if target.is_dir():
             target.rmdir()
         part.rename(target)
@@ -135,8 +147,10 @@ def _copy_to_file(url: str, part: Path, program: str, *, compressed: bool) -> No
         os.fsync(file.fileno())
 
 
-def _run(command: list[str], url: str, output: int = subprocess.DEVNULL) -> None:
+def _run(command: list[str], url: str, output: int = subprocess.DEVNULL, *, application: str = "") -> None:
     given: Mapping[str, object] = conninfo_to_dict(libpq_url(url))
+    if application:  # by which synchronous_standby_names names it
+        given = {**given, "application_name": application}
     password = given.get("password")
     # The list of processes shows everybody what a program was called with.
     public = make_conninfo(**{name: value for name, value in given.items() if name != "password"})  # type: ignore[arg-type]
