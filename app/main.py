@@ -55,8 +55,11 @@ from tickdeck.db.candles.watch import CandleWatch
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.db.market.types import Instrument
 from tickdeck.db.orderflow import OrderFlowBuilder
-from tickdeck.db.session import Pool, close_pool, open_pool
+from tickdeck.db.revisions import head
+from tickdeck.db.session import Pool, Source, close_pool, open_pool
+from tickdeck.db.standbys import Standbys
 from tickdeck.db.upkeep.retention import Retention
+from tickdeck.db.url import each_url
 
 if TYPE_CHECKING:
     from tickdeck.app.users.provider import Provider
@@ -81,13 +84,23 @@ async def create_app(
         size=settings.database.pool_size,
         statement_timeout_s=settings.database.statement_timeout_s,
     )
+    history = Standbys(
+        pool,
+        each_url(settings.database.read_url),
+        revision=head(),
+        size=settings.database.pool_size,
+        statement_timeout_s=settings.database.statement_timeout_s,
+    )
     try:
         async with (
             _door(settings, url) as door,
             Hub(url, pool, settings.live, database=database, own=door.pool, spilled=spilled) as hub,
-            Rooms(hub, pool, settings.replay, database=database) as rooms,
+            Rooms(hub, history, settings.replay, database=database) as rooms,
             Supervisor() as tasks,
         ):
+            if settings.database.read_url:
+                hub.metrics.look_at_standbys(history.states, lambda: history.primary_reads)
+                tasks.start("looking at standbys", history.run)
             tasks.start("building of candles", Builder(pool).run)
             tasks.start("folding of order flow", OrderFlowBuilder(pool).run)
             if settings.database.keep_ticks_days is not None:
@@ -105,7 +118,7 @@ async def create_app(
             tasks.start("checking of sessions", door.sockets.run)
             await hub.ready()  # who connects at once must not hear that every symbol is unknown
             try:
-                yield _application(settings, pool, hub, rooms, door)
+                yield _application(settings, pool, history, hub, rooms, door)
             finally:  # what is asked of a server that does not answer any more ends now, and nobody waits for it
                 pool.terminate()
                 door.pool.terminate()
@@ -147,8 +160,10 @@ def _provider(settings: ProviderSettings) -> Provider | None:
     return Provider(settings)
 
 
-def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _Door) -> FastAPI:
-    """Every route, and what stands before all of them."""
+def _application(
+    settings: Settings, pool: Pool, history: Source, hub: Hub, rooms: Rooms, door: _Door
+) -> FastAPI:
+    """Every route, and what stands before all of them; `history` is read on standbys where there are some."""
     app = FastAPI(
         title="Tickdeck",
         docs_url=None,
@@ -162,17 +177,17 @@ def _application(settings: Settings, pool: Pool, hub: Hub, rooms: Rooms, door: _
     app.include_router(login.router(door.access, door.provider))
     app.include_router(provider.router(door.access, door.provider))
     app.include_router(push.router(rooms, limits))
-    app.include_router(replay_routes.routes(pool))
-    app.include_router(rest.router(pool, most_rows=settings.limits.answer_rows))
-    app.include_router(analysis.router(pool))
-    app.include_router(days.router(pool))
+    app.include_router(replay_routes.routes(history))
+    app.include_router(rest.router(pool, history, most_rows=settings.limits.answer_rows))
+    app.include_router(analysis.router(history))
+    app.include_router(days.router(history))
     sharing = Sharing(door.pool)
     app.include_router(drawings.router(door.pool, sharing))
     app.include_router(watchlists.router(door.pool))
     app.include_router(workspaces.router(door.pool, sharing))
     app.include_router(workspace.router())
-    app.include_router(alerts.router(door.pool, pool, settings.alerts))
-    app.include_router(corrections.router(door.pool, pool))
+    app.include_router(alerts.router(door.pool, history, settings.alerts))
+    app.include_router(corrections.router(door.pool, history))
     app.include_router(feeds.router(door.pool, pool))
     app.include_router(state.router(hub.health, hub.metrics.registry))
     app.include_router(docs.router())

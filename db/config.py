@@ -76,6 +76,8 @@ class DatabaseSettings(Environment):
         default=None, validation_alias=AliasChoices("DATABASE_URL", "TICKDECK_DATABASE_URL")
     )
     """The server to use.  Unset: the embedded TimescaleDB.  Always wins when set."""
+    read_url: str | None = None
+    """Standbys of that server from which a dashboard reads history, with commas between.  Unset: the server itself answers."""
     settings_url: str | None = None
     """The same database with the login that may act as tickdeck_settings, where that of `database_url` may not."""
     data_dir: Path | None = None

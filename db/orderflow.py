@@ -29,7 +29,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import Connection, Pool, PoolOrConnection, reading, translate
+from tickdeck.db.session import Connection, Pool, Source, reading, translate
 from tickdeck.db.statements import statement
 from tickdeck.db.tick_columns import EPOCH_2000_US, read_columns, tick_column_pages
 
@@ -49,7 +49,7 @@ _PAUSE: Final = 3
 
 
 async def read_cells(
-    source: PoolOrConnection,
+    source: Source,
     symbol: str,
     start_us: int,
     end_us: int,

@@ -19,7 +19,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import Connection, PoolOrConnection, reading
+from tickdeck.db.session import Connection, Source, reading
 from tickdeck.db.statements import statement
 
 _RECENT_US: Final = 4 * DAY_US
@@ -27,7 +27,7 @@ _RECENT_US: Final = 4 * DAY_US
 _TOGETHER_US: Final = 7 * DAY_US
 
 
-async def usual_volumes(source: PoolOrConnection, at_us: int) -> dict[str, float]:
+async def usual_volumes(source: Source, at_us: int) -> dict[str, float]:
     """The mean volume of a day of each symbol that has any, over the newest 20 days that were over by `at_us`.
 
     At the most 60 days back.  Raises `DatabaseError`.
@@ -52,7 +52,7 @@ class _Day:
 
 
 async def read_quotes(
-    source: PoolOrConnection,
+    source: Source,
     symbols: Sequence[str] | None = None,
     *,
     at: tuple[int, int] | None = None,

@@ -28,7 +28,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import Connection, PoolOrConnection, reading
+from tickdeck.db.session import Connection, Source, reading
 from tickdeck.db.statements import statement
 from tickdeck.db.ticks.read import newest_since
 
@@ -46,7 +46,7 @@ class DataDay(NamedTuple):
     volume: float
 
 
-async def instruments_of(source: PoolOrConnection, symbols: Sequence[str]) -> list[Instrument]:
+async def instruments_of(source: Source, symbols: Sequence[str]) -> list[Instrument]:
     """The instruments of `symbols`, in that order; raise `UnknownSymbolError` for the first that is none."""
     known = {each.symbol: each for each in await list_instruments(source)}
     for symbol in symbols:
@@ -55,7 +55,7 @@ async def instruments_of(source: PoolOrConnection, symbols: Sequence[str]) -> li
     return [known[symbol] for symbol in symbols]
 
 
-async def read_day_line(source: PoolOrConnection, symbol: str, at: tuple[int, int] | None) -> list[float]:
+async def read_day_line(source: Source, symbol: str, at: tuple[int, int] | None) -> list[float]:
     """The closes of the 15-minute candles of the newest day with ticks, not after `at` (None: now), oldest first."""
     async with reading(source) as connection:
         if at is None:
@@ -70,9 +70,7 @@ async def read_day_line(source: PoolOrConnection, symbol: str, at: tuple[int, in
     return [each.close for each in candles if each.time_us >= day.first_us]
 
 
-async def read_ticks_before(
-    source: PoolOrConnection, symbol: str, at: tuple[int, int], limit: int
-) -> TickBatch:
+async def read_ticks_before(source: Source, symbol: str, at: tuple[int, int], limit: int) -> TickBatch:
     """The newest `limit` ticks of `symbol` that are not after `at`, newest first."""
     time_us, seq = at
     minute_us = floor_us(time_us, MINUTE_US)
@@ -97,7 +95,7 @@ async def read_ticks_before(
 
 
 async def place_before(
-    source: PoolOrConnection, symbols: Sequence[str], at: tuple[int, int], number: int, *, start_us: int
+    source: Source, symbols: Sequence[str], at: tuple[int, int], number: int, *, start_us: int
 ) -> tuple[int, int] | None:
     """The `number`-th place of ticks of any of `symbols`, counted back from the last that is not after `at`.
 
@@ -125,9 +123,7 @@ async def place_before(
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-async def symbols_with_ticks(
-    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
-) -> set[str]:
+async def symbols_with_ticks(source: Source, symbols: Sequence[str], start_us: int, end_us: int) -> set[str]:
     """Those of `symbols` that have a tick in [start_us, end_us)."""
     async with reading(source) as connection:
         rows = await connection.fetch(
@@ -148,9 +144,7 @@ async def symbols_with_ticks(
     return found
 
 
-async def known_moments(
-    source: PoolOrConnection, symbols: Sequence[str], after_us: int, end_us: int
-) -> list[int]:
+async def known_moments(source: Source, symbols: Sequence[str], after_us: int, end_us: int) -> list[int]:
     """When in (after_us, end_us] something was said of ticks of `symbols` that were before then, in order."""
     async with reading(source) as connection:
         rows = await connection.fetch(
@@ -160,7 +154,7 @@ async def known_moments(
 
 
 async def restated_in_archive(
-    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
+    source: Source, symbols: Sequence[str], start_us: int, end_us: int
 ) -> tuple[str, str] | None:
     """Symbol and day of the first archived day in [start_us, end_us] with a cancelled or corrected tick; None: there is none.
 
@@ -203,7 +197,7 @@ async def first_tick(
 
 
 async def stored_range(
-    source: PoolOrConnection, symbols: Sequence[str], *, imported: bool = False
+    source: Source, symbols: Sequence[str], *, imported: bool = False
 ) -> tuple[int, int] | None:
     """From when until when there are candles of any of `symbols`, to the minute; None where there are none.
 
@@ -216,7 +210,7 @@ async def stored_range(
     return None if row is None or row[0] is None else (row[0], row[1])
 
 
-async def tick_chunks(source: PoolOrConnection, start_us: int, end_us: int) -> list[tuple[int, int]]:
+async def tick_chunks(source: Source, start_us: int, end_us: int) -> list[tuple[int, int]]:
     """The stretches `[start, end)` that meet the range and for which ticks are kept, oldest first."""
     async with reading(source) as connection:
         rows = await connection.fetch(
@@ -225,7 +219,7 @@ async def tick_chunks(source: PoolOrConnection, start_us: int, end_us: int) -> l
     return [(row[0], row[1]) for row in rows]
 
 
-async def data_days(source: PoolOrConnection, instruments: Sequence[Instrument]) -> list[DataDay]:
+async def data_days(source: Source, instruments: Sequence[Instrument]) -> list[DataDay]:
     """The days, by each instrument's own rule, that have ticks, oldest first.
 
     Read from day candles, never from ticks.
@@ -244,7 +238,7 @@ async def data_days(source: PoolOrConnection, instruments: Sequence[Instrument])
 
 
 async def read_regular_day(
-    source: PoolOrConnection, symbol: str, calendar: TradingCalendar, at_us: int
+    source: Source, symbol: str, calendar: TradingCalendar, at_us: int
 ) -> Candle | None:
     """One candle of all ticks in regular hours of the day of `at_us`, up to that instant; None where there are none.
 

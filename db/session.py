@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -116,6 +123,16 @@ def _translated(exc: BaseException, doing: str) -> DatabaseError:
     return DatabaseError(message)
 
 
+def is_lost(exc: BaseException) -> bool:
+    """Whether an error of the driver is about the server or the connection to it, and not about what was asked.
+
+    So is the end of a read on a standby that stood in the way of what had to be replayed.
+    """
+    if not isinstance(exc, _DRIVER) or isinstance(exc, asyncpg.QueryCanceledError):
+        return False
+    return isinstance(_translated(exc, ""), DatabaseUnavailableError)
+
+
 def _message(doing: str, exc: BaseException) -> str:
     reason = str(exc) or ("no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__)
     return f"{doing}: {reason}" if doing else reason
@@ -179,7 +196,8 @@ class _Servers:
     """
 
     def __init__(self, url: str, role: Role) -> None:
-        self._urls = [as_role(each, role) for each in each_server(url)]
+        self._urls = each_server(url)
+        self._role = role
 
     async def __call__(self, _dsn: None = None, **options: Any) -> asyncpg.Connection:
         """A connection to the first that takes it, beginning with the one that took the last; raises as the driver does."""
@@ -187,7 +205,7 @@ class _Servers:
         failed: Exception | None = None
         for url in list(self._urls):
             try:
-                connection = await asyncpg.connect(url, timeout=limit_s, **options)
+                connection = await asyncpg.connect(as_role(url, self._role), timeout=limit_s, **options)
             except (OSError, *_DRIVER) as exc:
                 # Why the last standby is not the one says less than why the server before it did not answer.
                 if failed is None or isinstance(failed, asyncpg.TargetServerAttributeNotMatched):
@@ -210,6 +228,18 @@ async def connect(url: str, *, role: Role, statement_timeout_s: float = 30.0) ->
 Pool: TypeAlias = asyncpg.Pool
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 PoolOrConnection: TypeAlias = Pool | Connection
+
+
+class Readers(ABC):
+    """What has connections for reads only, as a pool has for whatever there is to do: see db/standbys.py."""
+
+    @abstractmethod
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """One connection, in no transaction, for a read that begins with it; raises what the driver does."""
+
+
+Source: TypeAlias = PoolOrConnection | Readers
+"""Where `reading` reads."""
 
 
 async def open_pool(
@@ -316,7 +346,7 @@ async def _settled_snapshot(connection: Connection) -> Snapshot:
 
 
 @asynccontextmanager
-async def reading(source: PoolOrConnection, *, known_us: int | None = None) -> AsyncIterator[Connection]:
+async def reading(source: Source, *, known_us: int | None = None) -> AsyncIterator[Connection]:
     """A connection whose reads all see one moment; the caller's own transaction where it has one already.
 
     Of what was committed in that very moment a chunk that is new may be missing (`snapshot` waits for it).  The
@@ -331,6 +361,8 @@ async def reading(source: PoolOrConnection, *, known_us: int | None = None) -> A
         with translate():
             if isinstance(source, asyncpg.Pool):
                 connection = await stack.enter_async_context(source.acquire())
+            elif isinstance(source, Readers):
+                connection = await stack.enter_async_context(source.connection())
             else:
                 connection = source
             if not connection.is_in_transaction():

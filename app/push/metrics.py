@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tickdeck.db.latency import Window
+from tickdeck.db.standbys import StandbyState
 
 LATENCY_BUCKETS_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -50,6 +51,37 @@ class _Waiting(Collector):
             size.add_metric([feed], found)
             share.add_metric([feed], found / limit)
         return size, share
+
+
+class _Read(Collector):
+    """Who answers reads of history, looked at when it is asked for."""
+
+    def __init__(self, states: Callable[[], Sequence[StandbyState]], by_primary: Callable[[], int]) -> None:
+        self._states = states
+        self._by_primary = by_primary
+
+    def collect(self) -> Iterable[Metric]:
+        reads = CounterMetricFamily(
+            "tickdeck_history_reads", "Reads of history, by who answered them", labels=["by"]
+        )
+        used = GaugeMetricFamily("tickdeck_standby_used", "1 while it may be read from", labels=["standby"])
+        lag_bytes = GaugeMetricFamily(
+            "tickdeck_standby_lag_bytes",
+            "Log of the primary that it has not replayed, as of the last look",
+            labels=["standby"],
+        )
+        lag = GaugeMetricFamily(
+            "tickdeck_standby_lag_seconds",
+            "How old the newest commit it has replayed is, 0 where it has replayed all",
+            labels=["standby"],
+        )
+        reads.add_metric(["primary"], self._by_primary())
+        for each in self._states():
+            reads.add_metric([each.place], each.reads)
+            used.add_metric([each.place], float(not each.reason))
+            lag_bytes.add_metric([each.place], each.lag_bytes)
+            lag.add_metric([each.place], each.lag_s)
+        return reads, used, lag_bytes, lag
 
 
 class Metrics:
@@ -123,6 +155,12 @@ class Metrics:
     def look_at_spills(self, spilled: Spilled) -> None:
         """Show what waits on disk."""
         self.registry.register(_Waiting(spilled))
+
+    def look_at_standbys(
+        self, states: Callable[[], Sequence[StandbyState]], by_primary: Callable[[], int]
+    ) -> None:
+        """Show how standbys fare, and how many reads they and the primary have answered."""
+        self.registry.register(_Read(states, by_primary))
 
     def stages(self) -> list[Stage]:
         """What was measured here."""

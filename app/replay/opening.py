@@ -20,7 +20,7 @@ from tickdeck.db.market.types import (
     to_us,
 )
 from tickdeck.db.replay_reads import instruments_of
-from tickdeck.db.session import Pool
+from tickdeck.db.session import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +79,18 @@ class Replay:
 
 
 async def open_replay(
-    pool: Pool, request: ReplayRequest, *, on_change: Callable[[], None] = lambda: None
+    source: Source, request: ReplayRequest, *, on_change: Callable[[], None] = lambda: None
 ) -> Replay:
     """Open what was requested; raise `ReplayError` or `UnknownSymbolError` where it cannot be.
 
     Hours and zone are those of the first symbol.  Without `from` the range starts with the day of `at`, without
     `to` it ends with the day of `from`: days as the exchange trades, before and after hours included.
     """
-    instruments = await instruments_of(pool, request.symbols)
+    instruments = await instruments_of(source, request.symbols)
     calendar = await asyncio.to_thread(calendar_of, instruments[0])
     start_us, end_us, at_us = await asyncio.to_thread(_range_of, calendar, request)
     player = Player(
-        pool,
+        source,
         instruments,
         start_us,
         end_us,

@@ -22,7 +22,7 @@ from tickdeck.db.errors import TickdeckError
 from tickdeck.db.market.bar_types import ChartInterval
 from tickdeck.db.market.moments import iso
 from tickdeck.db.market.types import Instrument
-from tickdeck.db.session import Pool
+from tickdeck.db.session import Source
 
 APPLY_S: Final = 0.025
 """While ticks are dense they are applied this often: a tick is never later than this against the clock."""
@@ -49,7 +49,7 @@ class Player:
 
     def __init__(
         self,
-        pool: Pool,
+        source: Source,
         instruments: Sequence[Instrument],
         start_us: int,
         end_us: int,
@@ -67,7 +67,7 @@ class Player:
         self.on_change = on_change
         self.skips: Callable[[int, int], bool] = lambda _from_us, _to_us: False
         """Whether a stretch of time without ticks is skipped while it plays."""
-        self._reader = ReplayReader(pool, list(self.instruments), start_us, end_us, as_known=as_known)
+        self._reader = ReplayReader(source, list(self.instruments), start_us, end_us, as_known=as_known)
         self._block_ticks = block_ticks
         self.market = ReplayMarket(
             instruments, self._reader, Position.at(start_us), block_ticks=self._block_size(speed)

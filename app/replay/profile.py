@@ -9,7 +9,7 @@ from typing import Final
 
 from tickdeck.db.candles.read import read_candles
 from tickdeck.db.market.types import INTERVAL_SECONDS, Interval
-from tickdeck.db.session import PoolOrConnection
+from tickdeck.db.session import Source
 
 MOST_BUCKETS: Final = 400
 
@@ -49,9 +49,7 @@ def profile_interval(start_us: int, end_us: int) -> Interval:
     return "1d"
 
 
-async def read_profile(
-    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int
-) -> Profile:
+async def read_profile(source: Source, symbols: Sequence[str], start_us: int, end_us: int) -> Profile:
     """Read the profile of `[start_us, end_us]` from candles; a range of years shows its last 20,000 days."""
     interval = profile_interval(start_us, end_us)
     step_us = INTERVAL_SECONDS[interval] * 1_000_000

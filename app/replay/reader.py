@@ -36,7 +36,7 @@ from tickdeck.db.replay_reads import (
     symbols_with_ticks,
     tick_chunks,
 )
-from tickdeck.db.session import Connection, Pool, PoolOrConnection, reading
+from tickdeck.db.session import Connection, PoolOrConnection, Source, reading
 from tickdeck.db.ticks.read import read_ticks
 
 CANDLES: Final = 500
@@ -74,10 +74,10 @@ class ReplayReader:
     """
 
     def __init__(
-        self, pool: Pool, symbols: Sequence[str], start_us: int, end_us: int, *, as_known: bool = False
+        self, source: Source, symbols: Sequence[str], start_us: int, end_us: int, *, as_known: bool = False
     ) -> None:
         self.as_known = as_known
-        self._pool = pool
+        self._source = source
         self._symbols = list(symbols)
         self._start_us = start_us
         self._end_us = end_us
@@ -94,20 +94,20 @@ class ReplayReader:
                 f"the range is reversed: from {iso(self._start_us)} is not before to {iso(self._end_us)}"
             )
         names = ", ".join(self._symbols)
-        if not await symbols_with_ticks(self._pool, self._symbols, self._start_us, self._end_us + 1):
-            stored = await stored_range(self._pool, self._symbols)
+        if not await symbols_with_ticks(self._source, self._symbols, self._start_us, self._end_us + 1):
+            stored = await stored_range(self._source, self._symbols)
             hint = "nothing is" if stored is None else f"{iso(stored[0])} to {iso(stored[1])} is"
             raise ReplayError(
                 f"no ticks of {names} from {iso(self._start_us)} to {iso(self._end_us)}; {hint} stored"
                 f"{await self._about_bars()}"
             )
-        self._chunks = await tick_chunks(self._pool, self._start_us, self._end_us + 1)
+        self._chunks = await tick_chunks(self._source, self._start_us, self._end_us + 1)
         await self.know(as_known=self.as_known)
 
     async def know(self, *, as_known: bool) -> None:
         """Read what was known at each place, or not; raise `ReplayError` where that was archived."""
         if as_known:
-            found = await restated_in_archive(self._pool, self._symbols, self._start_us, self._end_us)
+            found = await restated_in_archive(self._source, self._symbols, self._start_us, self._end_us)
             if found is not None:
                 symbol, day = found
                 raise ReplayError(
@@ -119,7 +119,9 @@ class ReplayReader:
     async def _about_bars(self) -> str:
         """What is to be said where the range has imported candles."""
         for symbol in self._symbols:
-            for each in await list_imported(self._pool, symbol):
+            async with reading(self._source) as connection:
+                found = await list_imported(connection, symbol)
+            for each in found:
                 if each.from_us <= self._end_us and each.until_us > self._start_us:
                     return "; its candles there were imported, and bars cannot be replayed tick by tick"
         return ""
@@ -265,7 +267,7 @@ class ReplayReader:
         return self._end_us
 
     def _reading(self, at: Position) -> AbstractAsyncContextManager[Connection]:
-        return reading(self._pool, known_us=at.time_us if self.as_known else None)
+        return reading(self._source, known_us=at.time_us if self.as_known else None)
 
     async def _bucket(
         self, connection: Connection, symbol: str, interval: Interval, time_us: int

@@ -23,7 +23,7 @@ from tickdeck.app.supervision import Supervisor
 from tickdeck.app.users.identity import OWNER
 from tickdeck.app.users.limits import place_of
 from tickdeck.db.errors import TickdeckError, excerpt
-from tickdeck.db.session import Pool
+from tickdeck.db.session import Source
 
 IDLE_CHECK_S: Final = 5.0
 NAME_BYTES: Final = 16
@@ -38,11 +38,11 @@ class Rooms:
     `async with` it inside the hub's; replays end with the block.
     """
 
-    def __init__(self, hub: Hub, pool: Pool, settings: ReplaySettings, *, database: str = "") -> None:
+    def __init__(self, hub: Hub, history: Source, settings: ReplaySettings, *, database: str = "") -> None:
         self.settings: LiveSettings = hub.settings
         self.rooms: dict[str, Room] = {}
         self._hub = hub
-        self._pool = pool
+        self._history = history
         self._limits = settings
         self._database = database
         self._room_of: dict[Viewer, Room] = {}
@@ -123,7 +123,7 @@ class Rooms:
             if unused is not None:
                 await self._end(unused)
             rules = None if alert_rules is None else await read_rules(alert_rules)
-            replay = await open_replay(self._pool, request)
+            replay = await open_replay(self._history, request)
         finally:
             self._opening -= 1
         room = Room(

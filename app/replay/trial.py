@@ -26,7 +26,7 @@ from tickdeck.db.market.messages import Bar
 from tickdeck.db.market.types import DAY_US, LATEST_US, MAX_SEQ, Instrument, Interval, Repeat
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.replay_reads import instruments_of
-from tickdeck.db.session import Pool, reading
+from tickdeck.db.session import Source, reading
 from tickdeck.db.tick_columns import tick_column_pages
 
 MOST_DAYS: Final = 7
@@ -55,21 +55,21 @@ class Wanted:
     every: Interval = "1m"
 
 
-async def newest_day(pool: Pool, symbol: str, *, until_us: int | None = None) -> tuple[int, int]:
+async def newest_day(source: Source, symbol: str, *, until_us: int | None = None) -> tuple[int, int]:
     """`[start, end)` of the newest day, by the instrument's rule, with ticks not after `until_us`.
 
     Raises `UnknownSymbolError`, also where there are none.
     """
-    (instrument,) = await instruments_of(pool, [symbol])
+    (instrument,) = await instruments_of(source, [symbol])
     at = None if until_us is None else (until_us, MAX_SEQ)
-    quotes = await read_quotes(pool, [symbol], at=at)
+    quotes = await read_quotes(source, [symbol], at=at)
     if not quotes:
         raise UnknownSymbolError(symbol)
     day = local_day(quotes[0].day_us, instrument.days)
     return day.first_us, day.end_us if until_us is None else min(day.end_us, until_us + 1)
 
 
-async def run_trial(pool: Pool, wanted: Wanted, start_us: int, end_us: int) -> Trial:
+async def run_trial(source: Source, wanted: Wanted, start_us: int, end_us: int) -> Trial:
     """Let the rule wait in `[start_us, end_us)`.
 
     Raises `MarketDataError` where that cannot be, `UnknownSymbolError` and `DatabaseError`.
@@ -79,10 +79,10 @@ async def run_trial(pool: Pool, wanted: Wanted, start_us: int, end_us: int) -> T
         raise MarketDataError("when feeds were silent is not stored")
     if not start_us < end_us <= start_us + MOST_DAYS * DAY_US:
         raise MarketDataError(f"a rule is tried over up to {MOST_DAYS} days, from before to")
-    (instrument,) = await instruments_of(pool, [wanted.symbol])
+    (instrument,) = await instruments_of(source, [wanted.symbol])
     trial = _Trial(instrument, wanted, condition)
-    await trial.begin(pool, start_us)
-    fired = await trial.play(pool, start_us, min(end_us, LATEST_US))
+    await trial.begin(source, start_us)
+    fired = await trial.play(source, start_us, min(end_us, LATEST_US))
     return Trial(start_us, end_us, fired[:MOST_FIRINGS], len(fired) > MOST_FIRINGS)
 
 
@@ -101,9 +101,9 @@ class _Trial:
         elif isinstance(condition, VolumeCondition):
             self._state.open_chart(self._symbol, "1m")
 
-    async def begin(self, pool: Pool, start_us: int) -> None:
+    async def begin(self, source: Source, start_us: int) -> None:
         """Stand just before the start."""
-        reader = ReplayReader(pool, [self._symbol], start_us, start_us)
+        reader = ReplayReader(source, [self._symbol], start_us, start_us)
         before = Position(start_us - 1, MAX_SEQ)
         read = await reader.market_at(before, list(self._state.charts.values()), [], 0)
         self._state.load_quotes(read.quotes)
@@ -113,16 +113,16 @@ class _Trial:
         self._numbers.rules_changed()
         window_us = self._alerts.window_us(self._symbol)
         if window_us:
-            async with reading(pool) as connection:
+            async with reading(source) as connection:
                 async for ticks in tick_column_pages(
                     connection, self._symbol, max(start_us - window_us, 0), start_us
                 ):
                     self._alerts.remember(fold_seconds(ticks))
 
-    async def play(self, pool: Pool, start_us: int, end_us: int) -> list[Firing]:
+    async def play(self, source: Source, start_us: int, end_us: int) -> list[Firing]:
         """Let the ticks of the range happen, as long as the rule waits and has not fired too often."""
         fired: list[Firing] = []
-        async with reading(pool) as connection:
+        async with reading(source) as connection:
             async for ticks in tick_column_pages(connection, self._symbol, start_us, end_us):
                 bars = fold_seconds(ticks)
                 for first in range(0, len(bars), BARS_AT_ONCE):

@@ -20,7 +20,7 @@ from tickdeck.db import alerts
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.moments import iso, parse_moment
 from tickdeck.db.market.types import Interval, Repeat
-from tickdeck.db.session import Pool
+from tickdeck.db.session import Pool, Source
 
 MOST_ENTRIES: Final = 500
 TRIALS_AT_ONCE: Final = 2
@@ -112,7 +112,7 @@ class FiringShape(BaseModel):
     undelivered: Annotated[str | None, Field(description="why a webhook or mail was not sent, or not yet")]
 
 
-def router(pool: Pool, reader: Pool, settings: AlertSettings) -> APIRouter:
+def router(pool: Pool, history: Source, settings: AlertSettings) -> APIRouter:
     """`/api/alerts`; `settings` say where alerts may be sent, `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
     routes = APIRouter(tags=["alerts"], responses=REFUSALS)
     trials = asyncio.Semaphore(TRIALS_AT_ONCE)
@@ -138,12 +138,12 @@ def router(pool: Pool, reader: Pool, settings: AlertSettings) -> APIRouter:
         """What a rule would have fired over a stored day, or between two instants: nothing is kept of it."""
         until_us = None if body.until is None else parse_moment(body.until, "until")
         if body.start is None or body.end is None:
-            start_us, end_us = await newest_day(reader, body.symbol, until_us=until_us)
+            start_us, end_us = await newest_day(history, body.symbol, until_us=until_us)
         else:
             start_us, end_us = parse_moment(body.start, "start"), parse_moment(body.end, "end")
         wanted = Wanted(body.symbol, body.condition, body.repeat, body.every)
         async with trials:
-            trial = await run_trial(reader, wanted, start_us, end_us)
+            trial = await run_trial(history, wanted, start_us, end_us)
         return TrialAnswer(
             start=iso(trial.start_us),
             end=iso(trial.end_us),

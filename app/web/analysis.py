@@ -29,13 +29,13 @@ from tickdeck.db.market.moments import parse_moment
 from tickdeck.db.market.orderflow import FootprintCandle, Profile, footprint_of, profile_of, require_minutes
 from tickdeck.db.market.types import MAX_SEQ, parse_interval
 from tickdeck.db.orderflow import read_cells, read_prints
-from tickdeck.db.session import Pool, reading
+from tickdeck.db.session import Source, reading
 
 MOST_PRINTS: Final = 2_000
 Step = Annotated[float | None, Query(gt=0, le=1e12, description="prices in steps of this; none: as they are")]
 
 
-def router(pool: Pool) -> APIRouter:
+def router(history: Source) -> APIRouter:
     """The routes; what they raise is answered by app.web.errors."""
     routes = APIRouter(tags=["data"])
 
@@ -58,7 +58,7 @@ def router(pool: Pool) -> APIRouter:
         known: Known = None,
     ) -> Response:
         """What traded at each price in [start, end), whole minutes, with point of control and value area."""
-        async with reading(pool, known_us=_known(known)) as connection:
+        async with reading(history, known_us=_known(known)) as connection:
             if day is not None:
                 bucket = bucket_of(parse_moment(day, "day"), "1d", await days_of(connection, symbol))
                 low, high, at = bucket.first_us, bucket.end_us, _until(until)
@@ -98,7 +98,7 @@ def router(pool: Pool) -> APIRouter:
         width = parse_interval(interval)
         require_minutes(width)
         low, high, at = _moments(start, end, until)
-        async with reading(pool, known_us=_known(known)) as connection:
+        async with reading(history, known_us=_known(known)) as connection:
             days = await days_of(connection, symbol)
             begin = min(bucket_of(low, "1d", days).first_us, bucket_of(low, width, days).first_us)
             cells = await read_cells(connection, symbol, begin, high, at=at)
@@ -133,7 +133,7 @@ def router(pool: Pool) -> APIRouter:
     ) -> Response:
         """Large trades in [start, end), at a price of their moment, in order of time; and who took it."""
         low, high, at = _moments(start, end, until)
-        async with reading(pool, known_us=_known(known)) as connection:
+        async with reading(history, known_us=_known(known)) as connection:
             found = await read_prints(
                 connection, symbol, low, high, at=at, least=least, share=share, limit=limit
             )

@@ -12,12 +12,12 @@ from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db.market.types import MAX_SEQ
 from tickdeck.db.quotes import usual_volumes
 from tickdeck.db.replay_reads import read_day_line
-from tickdeck.db.session import Pool, reading
+from tickdeck.db.session import Source, reading
 
 Until = Annotated[Text | None, Query(description="as if nothing had happened later; ISO 8601")]
 
 
-def router(pool: Pool) -> APIRouter:
+def router(history: Source) -> APIRouter:
     """`/api/usual-volumes` and `/api/day-lines`; their errors are answered by app.web.errors."""
     routes = APIRouter(tags=["data"], responses=REFUSALS)
 
@@ -25,7 +25,7 @@ def router(pool: Pool) -> APIRouter:
     async def usual(until: Until = None) -> dict[str, float]:
         """The mean volume of a day by symbol, over its newest 20 days that are over, at the most 60 days back."""
         at_us = time.time_ns() // 1_000 if until is None else parse_instant(until, "until")
-        return await usual_volumes(pool, at_us)
+        return await usual_volumes(history, at_us)
 
     @routes.get("/api/day-lines")
     async def lines(
@@ -35,7 +35,7 @@ def router(pool: Pool) -> APIRouter:
         """The closes of the newest trading day of each symbol, every 15 minutes, oldest first; empty: no tick yet."""
         names = parse_symbols(symbols)
         at = None if until is None else (parse_instant(until, "until"), MAX_SEQ)
-        async with reading(pool) as connection:
+        async with reading(history) as connection:
             return {symbol: await read_day_line(connection, symbol, at) for symbol in names}
 
     return routes

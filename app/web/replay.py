@@ -11,14 +11,14 @@ from tickdeck.app.replay.opening import calendar_of, parse_instant, parse_symbol
 from tickdeck.app.web.rest import Known
 from tickdeck.app.web.schemas import REFUSALS, Symbol, Text
 from tickdeck.db.replay_reads import data_days, instruments_of, read_regular_day
-from tickdeck.db.session import Pool, reading
+from tickdeck.db.session import Source, reading
 
 MOST_RANGE_US: Final = 40 * 366 * 86_400_000_000
 
 Instant = Annotated[Text, Query(description="ISO 8601 with a zone")]
 
 
-def routes(pool: Pool) -> APIRouter:
+def routes(history: Source) -> APIRouter:
     """`/api/replay/days`, `/api/sessions` and `/api/day`; their errors are answered by app.web.errors."""
     router = APIRouter(tags=["replay"], responses=REFUSALS)
 
@@ -32,10 +32,10 @@ def routes(pool: Pool) -> APIRouter:
 
         A page in a replay passes its clock as `until`, so that later days stay unknown to it.
         """
-        instruments = await instruments_of(pool, parse_symbols(symbols))
+        instruments = await instruments_of(history, parse_symbols(symbols))
         end_us = None if until is None else parse_instant(until, "until")
         known_us = None if known is None else parse_instant(known, "known")
-        async with reading(pool, known_us=known_us) as connection:
+        async with reading(history, known_us=known_us) as connection:
             found = await data_days(connection, instruments)
         calendar = await asyncio.to_thread(calendar_of, instruments[0])
         return [
@@ -47,7 +47,7 @@ def routes(pool: Pool) -> APIRouter:
     @router.get("/api/sessions")
     async def sessions(symbol: Symbol, start: Instant, end: Instant) -> list[dict[str, Any]]:
         """The trading sessions of a symbol's exchange that meet `[start, end)`: no market data, the calendar only."""
-        (instrument,) = await instruments_of(pool, [symbol])
+        (instrument,) = await instruments_of(history, [symbol])
         start_us, end_us = parse_instant(start, "start"), parse_instant(end, "end")
         calendar = await asyncio.to_thread(calendar_of, instrument)
         if calendar.exchange is None:
@@ -72,10 +72,10 @@ def routes(pool: Pool) -> APIRouter:
         as_known: Annotated[bool, Query(description="ticks as they were known then")] = False,
     ) -> dict[str, Any]:
         """The regular hours of the trading day at an instant, of the ticks up to it; `trades` 0: none yet."""
-        (instrument,) = await instruments_of(pool, [symbol])
+        (instrument,) = await instruments_of(history, [symbol])
         at_us = parse_instant(at, "at") + 999
         calendar = await asyncio.to_thread(calendar_of, instrument)
-        async with reading(pool, known_us=at_us if as_known else None) as connection:
+        async with reading(history, known_us=at_us if as_known else None) as connection:
             candle = await read_regular_day(connection, symbol, calendar, at_us)
         if candle is None:
             return {"symbol": symbol, "trades": 0}

@@ -54,7 +54,7 @@ from tickdeck.db.market.types import (
     Candle,
     TickBatch,
 )
-from tickdeck.db.session import Connection, Pool, reading
+from tickdeck.db.session import Connection, Pool, Source, reading
 from tickdeck.db.ticks.read import read_ticks
 
 MOST_CANDLES: Final = 20_000
@@ -106,7 +106,7 @@ Known = Annotated[
 ]
 
 
-def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
+def router(pool: Pool, history: Source, *, most_rows: int = MOST_TICKS) -> APIRouter:
     """The routes that answer with what is stored, `most_rows` at a time.  What they raise is answered by app.web.errors."""
     routes = APIRouter(tags=["data"])
 
@@ -117,7 +117,7 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
         return Response(orjson.dumps(found), media_type="application/json")
 
     _add_gaps(routes, pool)
-    _add_imported(routes, pool)
+    _add_imported(routes, history)
 
     @routes.get("/api/candles", response_model=list[CandleShape], responses=CSV_AND_JSON | REFUSALS)
     async def candles(
@@ -144,7 +144,7 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
         _range(start, end)  # before a connection is taken
         at = None if until is None else (parse_moment(until, "until"), MAX_SEQ)
         known_us = None if known is None else parse_moment(known, "known")
-        async with reading(pool, known_us=known_us) as connection:
+        async with reading(history, known_us=known_us) as connection:
             what = await charted(connection, symbol)
             days = await days_of_charted(connection, what) if width in CALENDAR_INTERVALS else "UTC"
             low, high = _range(start, end, days)
@@ -181,7 +181,7 @@ def router(pool: Pool, *, most_rows: int = MOST_TICKS) -> APIRouter:
         pieces: list[bytes] = []
         count = 0
         known_us = None if known is None else parse_moment(known, "known")
-        async with reading(pool, known_us=known_us) as connection:
+        async with reading(history, known_us=known_us) as connection:
             async for batch in _ticks(connection, symbol, low, high, after=position, limit=limit):
                 pieces.append(ticks_json(batch) if format == "json" else ticks_csv(batch))
                 count += len(batch)
@@ -349,11 +349,11 @@ def _add_gaps(routes: APIRouter, pool: Pool) -> None:
         )
 
 
-def _add_imported(routes: APIRouter, pool: Pool) -> None:
+def _add_imported(routes: APIRouter, history: Source) -> None:
     @routes.get("/api/imported", response_model=ImportedShape, responses=REFUSALS)
     async def imported(symbol: Symbol) -> Response:
         """The bars of a symbol that were imported: they are candles where there are no ticks."""
-        async with reading(pool) as connection:
+        async with reading(history) as connection:
             found = await list_imported(connection, symbol)
             first_us = await ticks_begin(connection, symbol)
             if not found and first_us is None:

@@ -31,7 +31,7 @@ from tickdeck.db.market.types import (
     concat,
     from_us,
 )
-from tickdeck.db.session import Connection, PoolOrConnection, reading
+from tickdeck.db.session import Connection, Source, reading
 from tickdeck.db.statements import statement
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ async def archived_days(
     return [ArchivedDay(*row) for row in rows]
 
 
-async def count_archived(source: PoolOrConnection, since_us: int | None = None) -> int:
+async def count_archived(source: Source, since_us: int | None = None) -> int:
     """How many days, each of one symbol, are archived, that end after `since_us` (None: all)."""
     since = from_us(EARLIEST_US if since_us is None else since_us)
     async with reading(source) as connection:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from tickdeck.db.market.types import from_us
-from tickdeck.db.session import PoolOrConnection, reading
+from tickdeck.db.session import Source, reading
 from tickdeck.db.statements import statement
 
 
@@ -19,7 +19,7 @@ class PriceNear(NamedTuple):
 
 
 async def prices_near(
-    source: PoolOrConnection, at_us: Mapping[str, int], *, within_us: int
+    source: Source, at_us: Mapping[str, int], *, within_us: int
 ) -> dict[str, list[PriceNear]]:
     """Of each symbol the last price before its instant of `at_us`, and the first from then on, no further away than `within_us`.
 

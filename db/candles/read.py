@@ -32,7 +32,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import Connection, PoolOrConnection, reading
+from tickdeck.db.session import Connection, Source, reading
 from tickdeck.db.statements import statement
 
 _FINER: Final[Mapping[Interval, Interval]] = {
@@ -42,7 +42,7 @@ _FINER: Final[Mapping[Interval, Interval]] = {
 
 
 async def read_candles(
-    source: PoolOrConnection,
+    source: Source,
     symbol: str,
     interval: ChartInterval,
     *,
@@ -82,7 +82,7 @@ async def read_candles(
 
 
 async def candle_pages(
-    source: PoolOrConnection,
+    source: Source,
     symbol: str,
     interval: ChartInterval,
     start_us: int,
@@ -130,7 +130,7 @@ async def candle_pages(
 
 
 async def read_candles_at(
-    source: PoolOrConnection,
+    source: Source,
     symbol: str,
     interval: ChartInterval,
     *,
@@ -161,7 +161,7 @@ async def read_candles_at(
 
 
 async def _bars(
-    source: PoolOrConnection,
+    source: Source,
     symbol: str,
     bar_type: BarType,
     low: int,

@@ -25,7 +25,7 @@ from tickdeck.db.market.types import (
     floor_us,
     from_us,
 )
-from tickdeck.db.session import Connection, PoolOrConnection, reading, translate
+from tickdeck.db.session import Connection, PoolOrConnection, Source, reading, translate
 from tickdeck.db.statements import statement
 
 _FIRST_LOOK_US: Final = MINUTE_US
@@ -35,7 +35,7 @@ _RECENT_US: Final = 4 * DAY_US
 
 
 async def read_ticks(
-    source: PoolOrConnection,
+    source: Source,
     symbols: Sequence[str],
     start_us: int,
     end_us: int,
@@ -80,7 +80,7 @@ async def read_ticks(
 
 
 async def tick_pages(
-    source: PoolOrConnection, symbols: Sequence[str], start_us: int, end_us: int, *, limit: int
+    source: Source, symbols: Sequence[str], start_us: int, end_us: int, *, limit: int
 ) -> AsyncIterator[TickBatch]:
     """All ticks of `symbols` in [start_us, end_us), by (time, seq, symbol), in pages as `read_ticks` reads them; the last may be empty.
 
@@ -95,7 +95,7 @@ async def tick_pages(
         after = (int(page.time_us[-1]), int(page.seq[-1]))
 
 
-async def tape(source: PoolOrConnection, symbols: Sequence[str], limit: int = 100) -> dict[str, TickBatch]:
+async def tape(source: Source, symbols: Sequence[str], limit: int = 100) -> dict[str, TickBatch]:
     """The newest `limit` ticks of each of `symbols`, newest first; a symbol without ticks has an empty batch.
 
     What is dated more than 5 minutes after now does not count.  The number of statements does not depend on the number of symbols.  Raises as `read_ticks`.

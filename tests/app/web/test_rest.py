@@ -71,7 +71,7 @@ def client(tickdeck_db: str) -> Iterator[Client]:
         await store(connection, "A", TICKS)
         await connection.close()
         pool = await open_pool(tickdeck_db, role="reader")
-        app.include_router(rest.router(pool))
+        app.include_router(rest.router(pool, pool))
         app.include_router(analysis.router(pool))
         yield
         await pool.close()
@@ -337,7 +337,7 @@ async def test_many_rows_leave_the_event_loop_to_others_in_between(
     tick_factory(20_000, symbols=["SPY"], every=timedelta(seconds=1))
     pool = await open_pool(tickdeck_db, role="reader")
     app = FastAPI()
-    app.include_router(rest.router(pool))
+    app.include_router(rest.router(pool, pool))
     turns: list[float] = []
 
     async def others() -> None:
