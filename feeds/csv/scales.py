@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tickdeck.db.market.rules import LARGEST, SMALLEST
 from tickdeck.db.market.types import HOUR_US, TickBatch
 from tickdeck.feeds.csv.columns import Coded
 
@@ -79,7 +80,8 @@ class Scales:
 
         `pointed` tells whether a row's price is written with a decimal mark.
         """
-        rows = np.flatnonzero(good & (ticks.price > 0))
+        # What cannot be stored is refused elsewhere, and would overflow here.
+        rows = np.flatnonzero(good & (ticks.price >= SMALLEST) & (ticks.price <= LARGEST))
         if not len(rows):
             return []
         codes, names = pd.factorize(ticks.symbol[rows]) if coded is None else (coded[0][rows], coded[1])
