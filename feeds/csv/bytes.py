@@ -136,7 +136,18 @@ class ByteSource:
                         pass
                 self.packing.append("zip")
                 with archive.open(member) as content:
-                    yield from self._content(self._advancing(iter(lambda: content.read(BLOCK_BYTES), b"")))
+                    head = content.read(HEAD_BYTES)
+                    compression = compression_of(head)
+                    if compression is None:
+                        rest = iter(lambda: content.read(BLOCK_BYTES), b"")
+                        yield from self._content(self._advancing(chain([head] if head else [], rest)))
+                        return
+                    with (
+                        tempfile.TemporaryFile() as copy
+                    ):  # what was compressed by itself before it was zipped
+                        copy.write(head)
+                        shutil.copyfileobj(content, copy)
+                        yield from self._compressed(cast("BinaryIO", copy), compression)
         except _ZIP_ERRORS as exc:
             raise FileError(
                 self.name,
@@ -152,6 +163,8 @@ class ByteSource:
             member = archive.getinfo(self._member)
         elif len(files) == 1:
             member = files[0]
+        elif not files:
+            raise FileError(self.name, "is a zip archive without a file in it")
         else:
             raise FileError(self.name, f"is a zip archive of {len(files)} files: give it as a file")
         if member.flag_bits & 1:
