@@ -15,7 +15,7 @@ from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import MAX_TIME_US, MIN_TIME_US, TickBatch
 from tickdeck.feeds.csv.fields import Column, Fields
-from tickdeck.feeds.csv.notations import NO_NUMBER
+from tickdeck.feeds.csv.notations import NO_NUMBER, withdrawn
 from tickdeck.feeds.csv.numbers import read_decimals
 from tickdeck.feeds.csv.reading import Reading
 from tickdeck.feeds.csv.rows import Row, side_of, whole_symbol
@@ -87,7 +87,7 @@ def read_columns(fields: Fields, reading: Reading) -> Columns:
         if part is None:
             texts.append(None)
             continue
-        values, fine = _texts(part)
+        values, fine = _texts(part, withdrawn if name == "conditions" and reading.withdraws else None)
         good &= fine
         texts.append(values)
     sides = column("side")
@@ -278,9 +278,11 @@ class Quotes:
         return sorted(found)
 
 
-def _texts(column: Column) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+def _texts(
+    column: Column, fault: Callable[[str], str | None] | None = None
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """The texts (None where empty), and where they are good."""
-    codes, values, good = _coded_texts(column)
+    codes, values, good = _coded_texts(column, fault)
     return values[codes], good[codes]
 
 

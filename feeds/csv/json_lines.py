@@ -42,6 +42,12 @@ def json_columns(lines: Lines) -> tuple[str, ...]:
     if not names:
         reason = "is JSON, but not an object a line: jq -c . writes it so"
         raise FileError(lines.file, reason, line=int(lines.number[0]))
+    if nested and _are_wrapped(first):
+        reason = (
+            'has values in objects of their own, as MongoDB writes them: `jq -c \'map_values(if type=="object" and length==1 '
+            "then .[] else . end)' FILE | tickdeck load /dev/stdin …` takes them out"
+        )
+        raise FileError(lines.file, reason, line=int(lines.number[0]))
     if nested and not {plain(name) for name in names if name not in nested} & {
         "price",
         "p",
@@ -53,6 +59,12 @@ def json_columns(lines: Lines) -> tuple[str, ...]:
         reason = _within(first, next(each for each in names if each in nested))
         raise FileError(lines.file, reason, line=int(lines.number[0]))
     return tuple(names)
+
+
+def _are_wrapped(of: Mapping[str, Any]) -> bool:
+    """Whether all objects within one say by a name with $ of what type their only value is."""
+    within = [value for value in of.values() if isinstance(value, dict)]
+    return bool(within) and all(len(value) == 1 and next(iter(value)).startswith("$") for value in within)
 
 
 def _within(of: Mapping[str, Any], name: str) -> str:

@@ -110,10 +110,27 @@ def _foreign_by_looks(head: bytes) -> str | None:
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return f"a Python pickle: it is not opened, as it could run anything; {_AS_CSV}"
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()[:200].lower()
-    if text.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
+    if text.startswith(
+        (
+            b"<!doctype",
+            b"<html",
+            b"<head",
+            b"<body",
+            b"<table",
+            b"<meta",
+            b"<div",
+            b"<style",
+            b"<script",
+            b"<!--",
+        )
+    ):
         return "an HTML page, perhaps an error page that a download saved: download the data again"
     if text.startswith((b"<?xml", b"<error")):
         return f"an XML document: {_AS_CSV}"
+    if text.startswith(
+        (b"insert into", b"create table", b"-- postgresql database dump", b"-- mysql dump", b"/*!")
+    ) or (text.startswith(b"copy ") and b" from stdin" in text):
+        return "a dump of a database (SQL): restore it, and export the trades as CSV with a header"
     return _json_array(text)
 
 
@@ -121,12 +138,12 @@ def _json_array(text: bytes) -> str | None:
     inside = text[1:].lstrip()[:1]
     if text[:1] != b"[":
         return None
-    if inside == b"[" or inside.isdigit():
+    if inside in (b"[", b'"') or inside.isdigit():
         return (
             "JSON whose rows are arrays: `jq -r '@csv'` (where all are in one array: `jq -r '.[]|@csv'`) makes lines of them, "
             "for --columns"
         )
-    if inside in (b"{", b'"', b"]"):
+    if inside in (b"{", b"]"):
         return "one JSON array: write one object a line, such as with jq -c '.[]'"
     return None
 

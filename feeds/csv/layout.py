@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tickdeck.feeds.csv.fields import Lines
-from tickdeck.feeds.csv.notations import NO_NUMBER
+from tickdeck.feeds.csv.notations import NO_NUMBER, NO_UTF8, WITHOUT_RETURNS
 from tickdeck.feeds.csv.options import CsvOptions, plain
 from tickdeck.feeds.csv.presets import NO_PRESET, Preset, named, presets, recognised
 from tickdeck.feeds.csv.times import CLOCK_TEXT, DAY_FIRST, TIME_TEXT
@@ -63,6 +63,16 @@ _BAR_PART: Final = re.compile(
     r"|(?P<close>close|endprice))(?:price|px|bid|ask|mid)?"
 )
 """Names of the parts of a bar; two that belong together make a file one of bars, whatever stands beside them."""
+_BARS_ELSEWHERE: Final = (
+    ("hoch", "tief"), ("eröff", "schlu"), ("máx", "mín"), ("max", "min"), ("apertura", "cierre"), ("apertura", "chiusura"),
+    ("abertura", "fechamento"), ("plus haut", "plus bas"), ("ouverture", "clôture"), ("макс", "мин"), ("откр", "закр"),
+    ("najw", "najn"), ("otwarcie", "zamkn"), ("最高", "最低"), ("开盘", "收盘"), ("高値", "安値"), ("始値", "終値"), ("고가", "저가"),
+)  # fmt: skip
+"""How names begin that parts of bars have in other languages; two of a pair make a file one of bars."""
+_AVERAGES: Final = frozenset(
+    {"vwap", "twap", "avgprice", "averageprice", "adjclose", "settle", "settlement", "settlementprice"}
+)
+"""Prices that are of no trade."""
 _SNAPSHOT: Final = frozenset(
     {"openinterest", "fundingrate", "markprice", "indexprice", "markiv", "bidiv", "askiv", "strikeprice"}
 )
@@ -78,6 +88,8 @@ _NO_HEADER: Final = ("#", "sep=", '"sep=')
 """How a comment begins, and the line by which Excel is told the delimiter."""
 _CANDIDATES: Final = (",", ";", "\t", "|", " ")
 _NUMBER: Final = re.compile(r"[+-]?\d+([.,]\d+)*", re.ASCII)
+_PAIR: Final = re.compile(r"[A-Za-z0-9_.]+=\S", re.ASCII)
+"""A name and its value, as FIX and logs write them."""
 _MAX_TITLES: Final = 50
 _SURELY_NAMES: Final = 3
 """A line with so many known names is the header."""
@@ -159,6 +171,12 @@ def find_layout(file: str, lines: Lines, options: CsvOptions, names: tuple[str, 
             "tickdeck load /dev/stdin …` does"
         )
         raise FileError(file, reason, line=number)
+    if len(pairs := [name for name in names if _PAIR.match(name)]) >= _SURELY_NAMES:
+        reason = (
+            f"names its values in each line, as in {_short(pairs[1], 40)!r}, which is not read: write it as CSV, with the names in "
+            "a header"
+        )
+        raise FileError(file, reason, line=number)
     if len(names) == 1:
         told = f"the delimiter {delimiter!r} is not in" if options.delimiter else "cannot tell what separates"
         raise FileError(
@@ -221,15 +239,13 @@ def _text(file: str, lines: Lines, row: int) -> str:
     try:
         line = raw.decode()
     except UnicodeDecodeError as exc:
-        reason = (
-            f"the header is no UTF-8 text (byte 0x{raw[exc.start]:02X} at {exc.start + 1}): if it is of Western Europe, "
-            "`iconv -f windows-1252 -t utf-8` makes it UTF-8, if it is Chinese, `iconv -f gb18030 -t utf-8`, if it is "
-            "Japanese, `iconv -f cp932 -t utf-8`"
-        )
+        reason = f"the header is no UTF-8 text (byte 0x{raw[exc.start]:02X} at {exc.start + 1}): {NO_UTF8}"
         raise FileError(file, reason, line=number) from exc
     if line.count("\x01") > 1:
         reason = "its columns are set apart by the character 0x01: `tr '\\001' '\\t' < FILE | tickdeck load /dev/stdin …` makes tabs of it"
         raise FileError(file, reason, line=number)
+    if line.strip("\r") != line:
+        raise FileError(file, f"its lines end in more than CR and LF: {WITHOUT_RETURNS}", line=number)
     if any(not character.isprintable() and character != "\t" for character in line):
         raise FileError(file, "this is no text: it looks like a binary file", line=number)
     return line
@@ -347,6 +363,8 @@ def _layout(
     names = _with_unnamed(lines, delimiter, names, skip)
     index = _index(file, names, options, line)
     _require(file, index, names, options, line)
+    if not options.all_rows and "price" in index:
+        _refuse_bar_price(file, names[index["price"]], line)
     return Layout(delimiter, names, index, line or 0, skip, max(0, skip - 1), preset, options)
 
 
@@ -408,6 +426,11 @@ def _refuse_bars(file: str, names: tuple[str, ...], *, titles: int, line: int | 
         if match is not None and match.lastgroup is not None:
             parts.setdefault(match.lastgroup, []).append(name)
     letters = {"o", "h", "l", "c"} <= {plain(name) for name in names}
+    for words in _BARS_ELSEWHERE:
+        found = [name for name in names if name.casefold().rstrip(".價价 ").startswith(words)]
+        if len({word for word in words for name in found if name.casefold().startswith(word)}) > 1:
+            parts.setdefault("high", []).extend(found)
+            parts.setdefault("low", []).extend(found)
     if {"high", "low"} <= set(parts) or {"open", "close"} <= set(parts) or letters:
         below = f" below {titles} title line{'s' if titles > 1 else ''}" if titles else ""
         bar = [name for name in names if any(name in each for each in parts.values())] or ["o", "h", "l", "c"]
@@ -417,6 +440,16 @@ def _refuse_bars(file: str, names: tuple[str, ...], *, titles: int, line: int | 
             "here, so load the trades they came from, or have them as imported candles where there are no ticks: --bars",
             line=line,
         )
+
+
+def _refuse_bar_price(file: str, name: str, line: int | None) -> None:
+    """Raise `FileError` where the price is by its name that of a bar: one is no trade's, even if it stands alone."""
+    if _BAR_PART.fullmatch(plain(name)) or plain(name) in _AVERAGES:
+        reason = (
+            "is by its name the price of a bar: load the trades it is made from, or have it as imported candles: --bars "
+            "(--all-rows: it is each trade's)"
+        )
+        raise FileError(file, reason, line=line, field=name)
 
 
 def _require_one_size(file: str, names: tuple[str, ...], chosen: int, line: int | None) -> None:

@@ -36,10 +36,10 @@ from tickdeck.feeds.csv.json_lines import json_columns, split_json
 from tickdeck.feeds.csv.kinds import Kind
 from tickdeck.feeds.csv.last_line import ENOUGH, cut_reason
 from tickdeck.feeds.csv.layout import Layout, find_layout, is_header, same_names
-from tickdeck.feeds.csv.notations import NO_ASKS
-from tickdeck.feeds.csv.options import CsvOptions
+from tickdeck.feeds.csv.notations import NO_ASKS, no_symbol
+from tickdeck.feeds.csv.options import CsvOptions, plain
 from tickdeck.feeds.csv.order import DoubleHours, Fills, Occurrences, runs_newest_first
-from tickdeck.feeds.csv.reading import OWN, Reading, described, find_reading
+from tickdeck.feeds.csv.reading import OWN, VOLUMES, Reading, described, find_reading
 from tickdeck.feeds.csv.rows import FieldError, Row, read_key, read_row, text_of
 from tickdeck.feeds.csv.scales import Scales
 from tickdeck.feeds.csv.times import wall_clock_of
@@ -53,8 +53,12 @@ _HOUR_US: Final = DAY_US // 24
 _NOON: Final = 12
 _FEW_ROWS: Final = 8
 _FAR_APART: Final = 100
+_NUL_SHARE: Final = 50
+"""Of more NUL bytes than one of so many a file is no text; lines with fewer are refused by themselves."""
 _TAIL_ROWS: Final = 1_000
 _MOST_STEPS: Final = 5
+_MINUTE_US: Final = 60_000_000
+_MANY_MINUTES: Final = 30
 _DELIMITERS: Final = {"\t": "tab", " ": "space"}
 
 
@@ -227,7 +231,10 @@ class CsvReader:
             lines = item
             self._unended = _without_end(lines)
             if layout is None and len(lines):
-                if b"\0" in lines.data[:BINARY_SAMPLE].rstrip(b"\0"):
+                sample = lines.data[: min(BINARY_SAMPLE, int(lines.end[-1]))]
+                if b"\0" in sample and (
+                    not _is_text(lines.raw(0)) or sample.count(b"\0") * _NUL_SHARE > len(sample)
+                ):
                     raise FileError(self.file, "is no text: it looks like a binary file")
                 layout = find_layout(self.file, lines, self._options, self._names(lines))
                 self._header = lines.raw(layout.skip - 1) if layout.skip else b""
@@ -332,20 +339,43 @@ class CsvReader:
         """Refuse what each row alone does not tell: a last line that was cut, other units, times of other days or halves of them."""
         reading = facts.reading
         rejects: list[Reject] = []
+        begun, self._begun = self._begun, True
         if self._repairs is None and not reading.options.all_rows:
+            if not begun and facts.layout.preset is None:
+                self._refuse_minutes(columns, fields.lines, facts)
             if reading.layout.names[: len(OWN)] != OWN:  # what an export wrote comes back as it was
                 rejects += self._refuse_stand_ins(fields, columns, facts)
             rejects += self._refuse_cut(fields, columns, facts)
             if self._options.price_scale is None:
-                rejects += self._refuse_other_scale(fields, columns, facts)
+                rejects += self._refuse_other_scale(fields, columns, facts, begun=begun)
         if reading.style.zone is not None and not reading.style.units and not reading.options.all_rows:
             self._refuse_half_clock(columns, fields, facts)
         if reading.style.date is not None:
             self._end_at_midnight(columns, fields.lines, facts)
+        elif "date" in reading.layout.index and self._repairs is None and not reading.options.all_rows:
+            self._end_within_a_date(columns, fields, facts, begun=begun)
         return rejects
 
+    def _refuse_minutes(self, columns: Columns, lines: Lines, facts: FileFacts) -> None:
+        """Raise `FileError` where each of many rows with a volume is at a full minute, and alone there, as bars are and trades are not."""
+        rows = np.flatnonzero(columns.good)
+        times = columns.ticks.time_us[rows]
+        size = facts.layout.index.get("size")
+        if size is None or plain(facts.layout.names[size]) not in VOLUMES:
+            return
+        if len(rows) < _MANY_MINUTES or (times % _MINUTE_US).any():
+            return
+        if pd.DataFrame({"symbol": columns.ticks.symbol[rows], "time": times}).duplicated().any():
+            return
+        raise FileError(
+            self.file,
+            "has each row at a full minute, and no other of its symbol there, as bars have: load the trades, or have them as "
+            "imported candles: --bars (--all-rows: they are trades)",
+            line=int(lines.number[int(rows[0])]),
+        )
+
     def _refuse_stand_ins(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
-        """Rows with a time or a quote that stands for none: the first instant of 1970, an ask of nines far above the bid."""
+        """Rows with a time, a quote or a symbol that stands for none: the first instant of 1970, an ask of nines far above the bid."""
         ticks, layout = columns.ticks, facts.layout
         found: list[tuple[str, NDArray[np.bool_], str]] = []
         if not ticks.time_us.all():
@@ -359,6 +389,10 @@ class CsvReader:
         if "ask" in layout.index:
             far = columns.good & np.isin(ticks.ask, NO_ASKS) & (ticks.ask > _FAR_APART * ticks.bid)
             found.append(("ask", far, "stands for no ask (where it is one: --all-rows)"))
+        codes, symbols = columns.coded or pd.factorize(ticks.symbol)
+        for code, symbol in enumerate(symbols):
+            if isinstance(symbol, str) and (why := no_symbol(symbol)) is not None:
+                found.append(("symbol", columns.good & (codes == code), why))
         rejects = []
         for field, where, reason in found:
             for row in np.flatnonzero(where).tolist():
@@ -389,15 +423,16 @@ class CsvReader:
         columns.good[row] = False
         return [Reject(self.file, self._unended or 0, field, reason, shown(fields.lines.raw(row)))]
 
-    def _refuse_other_scale(self, fields: Fields, columns: Columns, facts: FileFacts) -> list[Reject]:
+    def _refuse_other_scale(
+        self, fields: Fields, columns: Columns, facts: FileFacts, *, begun: bool
+    ) -> list[Reject]:
         """End the file where a symbol's prices go on in another unit; refuse rows of which too few follow to tell.
 
         Raises `FileError` where that is among the rows by which it was decided how the file is read.
         """
         index, mark = facts.layout.index, facts.reading.decimal.encode()
         at = index.get("price", index.get("bid", 0))
-        lines, begun = fields.lines, self._begun
-        self._begun = True
+        lines = fields.lines
         changes = self._scales.look(
             columns.ticks, columns.good, columns.coded, lambda row: mark in fields.text(at, row)
         )
@@ -430,20 +465,10 @@ class CsvReader:
 
     def _end_at_midnight(self, columns: Columns, lines: Lines, facts: FileFacts) -> None:
         """End the file where its times of day begin anew, so that one date cannot be that of all rows."""
-        rows = np.flatnonzero(columns.keyed)
-        codes, symbols = pd.factorize(columns.ticks.symbol[rows])
-        before = np.array([self._clocks.get(symbol, -1) for symbol in symbols], dtype=np.int64)
-        every = np.concatenate([np.arange(len(symbols)), codes])
-        clocks = pd.Series(np.concatenate([before, columns.ticks.time_us[rows]]))
-        steps = clocks.groupby(every).diff().to_numpy()[len(symbols) :]
-        known = clocks.groupby(every).shift().to_numpy()[len(symbols) :] >= 0
-        over = known & ((steps > _HALF_DAY_US) if facts.newest_first else (steps < -_HALF_DAY_US))
-        if facts.newest_first and len(rows) < _FEW_ROWS:
-            over |= known & (steps < -_HALF_DAY_US)  # too few to know which way they run
-        self._clocks.update(zip(symbols, clocks.groupby(every).last().astype(np.int64), strict=True))
-        if not over.any():
+        over, _ = self._half_days_back(columns, newest_first=facts.newest_first)
+        if not len(over):
             return
-        row = int(rows[np.flatnonzero(over)[0]])
+        row = int(over[0])
         columns.good[row:] = columns.keyed[row:] = False
         self._end = FileError(
             self.file,
@@ -451,6 +476,50 @@ class CsvReader:
             "what comes below is not read; put each day into a file of its own",
             line=int(lines.number[row]),
         )
+
+    def _end_within_a_date(self, columns: Columns, fields: Fields, facts: FileFacts, *, begun: bool) -> None:
+        """End the file where times begin anew on one date: it is that of a session, which began the evening before.
+
+        Raises `FileError` where that is among the rows by which it was decided how the file is read.
+        """
+        over, steps = self._half_days_back(columns, newest_first=facts.newest_first)
+        zone = ZoneInfo(facts.reading.style.zone or "UTC")
+        times = columns.ticks.time_us
+        for row, step in zip(over.tolist(), steps.tolist(), strict=True):
+            here, there = (from_us(int(each)).astimezone(zone) for each in (times[row], times[row] - step))
+            if here.date() != there.date():
+                continue
+            layout = facts.layout
+            fault = FileError(
+                self.file,
+                f"here the times of {columns.ticks.symbol[row]} go from {there:%H:%M} to {here:%H:%M} on one date, as where it is that "
+                f"of a session which began the evening before: {'what comes from here on is not read; ' if begun else ''}"
+                "load it with the dates of the clock (--all-rows: they are)",
+                line=int(fields.lines.number[row]),
+                field=layout.names[layout.index["date"]],
+            )
+            if not begun:
+                raise fault
+            columns.good[row:] = columns.keyed[row:] = False
+            self._end = fault
+            return
+
+    def _half_days_back(
+        self, columns: Columns, *, newest_first: bool
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The rows that are half a day or more before the one of their symbol that precedes them, and by how many µs they are after it."""
+        rows = np.flatnonzero(columns.keyed)
+        codes, symbols = pd.factorize(columns.ticks.symbol[rows])
+        before = np.array([self._clocks.get(symbol, -1) for symbol in symbols], dtype=np.int64)
+        every = np.concatenate([np.arange(len(symbols)), codes])
+        clocks = pd.Series(np.concatenate([before, columns.ticks.time_us[rows]]))
+        steps = clocks.groupby(every).diff().to_numpy()[len(symbols) :]
+        known = clocks.groupby(every).shift().to_numpy()[len(symbols) :] >= 0
+        over = known & ((steps > _HALF_DAY_US) if newest_first else (steps < -_HALF_DAY_US))
+        if newest_first and len(rows) < _FEW_ROWS:
+            over |= known & (steps < -_HALF_DAY_US)  # too few to know which way they run
+        self._clocks.update(zip(symbols, clocks.groupby(every).last().astype(np.int64), strict=True))
+        return rows[over], steps[over].astype(np.int64)
 
     def _refuse_half_clock(self, columns: Columns, fields: Fields, facts: FileFacts) -> None:
         """Raise `FileError` where a clock goes on from 12:59 to 1:00 on one day: it has lost its AM and PM."""
@@ -726,6 +795,13 @@ def _some(fields: Fields, rows: NDArray[np.intp]) -> Fields:
     return replace(
         fields, lines=fields.lines.take(rows), start=fields.start[:, rows], end=fields.end[:, rows]
     )
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        return line.decode().replace("\t", "").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _without_end(lines: Lines) -> int | None:

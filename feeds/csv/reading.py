@@ -19,7 +19,13 @@ from tickdeck.db.market.buckets import is_known_zone
 from tickdeck.db.market.types import BUY, DAY_US, EPOCH, SELL
 from tickdeck.feeds.csv.fields import Fields
 from tickdeck.feeds.csv.layout import Layout
-from tickdeck.feeds.csv.notations import UNDEFINED_PRICE, without_mark
+from tickdeck.feeds.csv.notations import (
+    BLANKS,
+    UNDEFINED_PRICE,
+    WITHOUT_FORMULAS,
+    WITHOUT_RETURNS,
+    without_mark,
+)
 from tickdeck.feeds.csv.numbers import read_decimals
 from tickdeck.feeds.csv.options import TRADE_IDS, CsvOptions, plain, quoted
 from tickdeck.feeds.csv.times import (
@@ -28,6 +34,7 @@ from tickdeck.feeds.csv.times import (
     DAY_FIRST,
     EARLIEST_GUESS_US,
     HOUR_LOST,
+    OTHER_EPOCH_US,
     TIME_TEXT,
     UNIT_EXPONENT,
     UNIT_NAMES,
@@ -40,6 +47,7 @@ from tickdeck.feeds.csv.times import (
     is_naive,
     match_time,
     named_zone,
+    odd_epoch,
     plausible_unit,
     read_time,
     seconds_or_short_year,
@@ -50,7 +58,9 @@ from tickdeck.feeds.errors import FileError
 
 _SAMPLE_ROWS: Final = 1000
 _NUMBER: Final = re.compile(r"[+-]?\d+\.?\d*(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
-_DECIMAL_COMMA: Final = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),(\d{1,2}|\d{4,})", re.ASCII)
+_DECIMAL_COMMA: Final = re.compile(
+    rf"[+-]?(\d+|\d{{1,3}}(\.\d{{3}})+),(\d{{1,2}}|\d{{4,}})|[+-]?\d{{1,3}}([{BLANKS}]\d{{3}})+,\d+", re.ASCII
+)
 """A comma that can only be a decimal mark."""
 _DECIMAL_POINT: Final = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.(\d{1,2}|\d{4,})", re.ASCII)
 _GROUPED_BY_POINTS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
@@ -63,14 +73,20 @@ _UTC_ZONES: Final = frozenset(
     {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "GMT", "Etc/GMT", "GMT0", "Etc/Greenwich", "Greenwich", "Zulu", "Etc/Zulu",
      "Universal", "Etc/Universal"}
 )  # fmt: skip
-_VOLUMES: Final = frozenset(
+VOLUMES: Final = frozenset(
     {"volume", "vol", "v", "totalvolume", "dayvolume", "cumvolume", "cumulativevolume"}
 )
+"""Names of columns of sizes that are those of bars and days as well."""
 _TOTAL: Final = re.compile(
-    r"(total|cum|cumulative|acc|accumulated|day|daily|session)(volume|vol|qty|quantity|size|shares)"
+    r"(total|cum|cumulative|acc|accumulated|day|daily|session)(traded)?(volume|vol|qty|quantity|size|shares)(traded)?"
+    r"|volumetraded|tradedvolume|ttq"
 )
 """Names of columns of a day's total so far, which is the size of no trade, whoever says so."""
-_MINOR: Final = re.compile(r"cents?\b|pence|paise|_x?10{2,}\b|1?e-\d+\b|_e-?\d+\b", re.IGNORECASE)
+_MINOR: Final = re.compile(
+    r"cents?\b|pence|paise|_x?10{2,}\b|[x*]10{2,}\b|1?e-\d+\b|[ _(]1?e-?\d+\b"
+    r"|(?:^|[^a-z])(?:micros?|nanos?|millis?|mills|bps|basis_?points?|pips|sats|satoshis?|wei|gwei|fixed|scaled|int(?:eger)?)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
 """In the name of a column of prices: not of the currency itself."""
 _FIXED_WIDTH: Final = 5
 OWN: Final = ("time", "symbol", "seq", "price", "size", "bid", "ask", "exchange", "conditions")
@@ -99,6 +115,7 @@ _PRICES: Final = frozenset(
     {"price", "last", "lastprice", "tradeprice", "lastpx", "px", "ltp", "lasttradedprice"}
 )
 _SURELY_TOTAL: Final = 12
+_DECIMAL_ZERO: Final = re.compile(r"\d+\.0+", re.ASCII)
 _MUCH: Final = 2
 _SLIPS: Final = 10
 """One of so many prices may be a slip."""
@@ -175,6 +192,8 @@ _TURNED: Final[Mapping[str, Mapping[str, int]]] = {
 }  # fmt: skip
 """Columns that say the side of the order that waited."""
 _DAY_S: Final = 86_400
+_EARLY_S: Final = 900
+"""Numbers since midnight are mostly of later than a quarter past it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +204,7 @@ class Reading:
     10**price_scale.  `decimal`: the decimal mark.  `marked`: the fields whose numbers have the mark
     of a unit (`--unit-mark`).  `signed_sizes`: a size below zero is a sale.  `sides`: what the texts of
     the side's column (in lower case) say of it.
+    `withdraws`: a condition may say in a word that its trade does not stand.
     `occurrence`: a row's seq is its place among the rows of equal symbol and time.
     `fills`: seq numbers messages, of which one may hold several trades.  `assumed` says what was
     found, as short statements.
@@ -199,6 +219,7 @@ class Reading:
     marked: frozenset[str] = frozenset()
     signed_sizes: bool = False
     sides: Mapping[str, int] = dataclasses.field(default_factory=lambda: SIDE_TEXTS)
+    withdraws: bool = True
     occurrence: bool = True
     fills: bool = False
     assumed: tuple[str, ...] = ()
@@ -215,6 +236,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
     """
     decimal = _decimal(file, fields, layout)
     _refuse_numbers_as_symbols(file, fields, layout, given)
+    _refuse_changed_symbols(file, fields, layout, given)
     options = layout.options
     preset = layout.preset
     assumed: list[str] = []
@@ -236,6 +258,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
     layout, said = _with_numbers(fields, layout)
     assumed += said
     _refuse_totals(file, fields, layout, given, decimal)
+    _refuse_snapshots(file, fields, layout, given, decimal)
     _refuse_two_prices(file, fields, layout, given)
     index = layout.index
     return Reading(
@@ -248,6 +271,7 @@ def find_reading(file: str, fields: Fields, layout: Layout, given: CsvOptions) -
         marked=_marked(file, fields, layout),
         signed_sizes="side" in index and index["side"] == index.get("size"),
         sides=_sides(fields, layout, assumed),
+        withdraws=not given.all_rows and layout.names[: len(OWN)] != OWN,
         occurrence="seq" not in index,
         fills="seq" in index and plain(layout.names[index["seq"]]) not in TRADE_IDS,
         assumed=tuple(assumed),
@@ -377,7 +401,7 @@ def _refuse_totals(file: str, fields: Fields, layout: Layout, given: CsvOptions,
         return
     name = layout.names[at]
     total = _TOTAL.fullmatch(plain(name)) is not None
-    if not total and (given.columns.get("size") or plain(name) not in _VOLUMES):
+    if not total and (given.columns.get("size") or plain(name) not in VOLUMES):
         return
     rows = np.arange(min(_SAMPLE_ROWS, len(fields)))
     volume, good = read_decimals(fields.column(at).take(rows), decimal).floats()
@@ -396,6 +420,37 @@ def _refuse_totals(file: str, fields: Fields, layout: Layout, given: CsvOptions,
             + ("out" if total else "out (a column that is named there is taken as it is)"),
             field=name,
         )
+
+
+def _refuse_snapshots(file: str, fields: Fields, layout: Layout, given: CsvOptions, decimal: str) -> None:
+    """Raise `FileError` where a day's total beside the sizes stands still in many rows, which then repeat the last trade."""
+    at = layout.index.get("size")
+    if at is None or given.all_rows or layout.preset is not None:
+        return
+    rows = np.arange(min(_SAMPLE_ROWS, len(fields)))
+    symbols = np.array(_sample(fields, layout, "symbol") if "symbol" in layout.index else [""] * len(rows))
+    size, sized = read_decimals(fields.column(at).take(rows), decimal).floats()
+    used = {*layout.index.values()}
+    for other, name in enumerate(layout.names):
+        if other in used or not (plain(name) in VOLUMES or _TOTAL.fullmatch(plain(name))):
+            continue
+        total, good = read_decimals(fields.column(other).take(rows), decimal).floats()
+        good &= sized
+        steps = pd.Series(total[good]).groupby(symbols[good]).diff().to_numpy()
+        known = ~np.isnan(steps)
+        idle = int((known & (steps == 0) & (size[good] > 0)).sum())
+        if (
+            (steps[known] >= 0).all()
+            and (steps[known] > 0).any()
+            and idle > 1
+            and idle * 4 > int(known.sum())
+        ):
+            raise FileError(
+                file,
+                f"stays as it is in {idle:,} of the first rows, so that these repeat the last trade: load the trades (--all-rows: each "
+                "row is one)",
+                field=name,
+            )
 
 
 def _refuse_two_prices(file: str, fields: Fields, layout: Layout, given: CsvOptions) -> None:
@@ -432,6 +487,24 @@ def _refuse_numbers_as_symbols(file: str, fields: Fields, layout: Layout, given:
             f"symbol={layout.names[at]} where they are symbols"
         )
         raise FileError(file, reason, line=int(fields.lines.number[0]), field=layout.names[at])
+
+
+def _refuse_changed_symbols(file: str, fields: Fields, layout: Layout, given: CsvOptions) -> None:
+    """Raise `FileError` where a program has made other texts of the symbols: formulas, or numbers with a point."""
+    if "symbol" not in layout.index or given.symbol is not None or given.all_rows:
+        return
+    texts = [text for text in _sample(fields, layout, "symbol") if text]
+    name = layout.names[layout.index["symbol"]]
+    reason = None
+    if texts and all(text.startswith('="') for text in texts):
+        reason = f"{texts[0]} is written as a formula for a spreadsheet: `{WITHOUT_FORMULAS} FILE | tickdeck load /dev/stdin …` takes that off"
+    elif texts and all(map(_DECIMAL_ZERO.fullmatch, texts)):
+        reason = (
+            f"{texts[0]} and the others look like numbers that were taken for decimals: have the column written as text, with "
+            "the zeros that it began with (--all-rows: they are symbols)"
+        )
+    if reason is not None:
+        raise FileError(file, reason, line=int(fields.lines.number[0]), field=name)
 
 
 def _sides(fields: Fields, layout: Layout, assumed: list[str]) -> Mapping[str, int]:
@@ -825,25 +898,79 @@ class _Times:
         told = plausible_unit(middle, self.latest_us)
         if told is not None and not self.given.time_units and told not in stated:
             stated = ()  # a layout that was recognised, of a version that counts otherwise
-        shown = self.texts[row]
-        if told == "s" and not stated and (either := seconds_or_short_year(texts)) is not None:
-            raise self.fault(f"{shown} {either}", row)
-        if told is not None and (not stated or told in stated):
-            layout = self.layout.without("date") if self.days is not None else self.layout
-            units = stated or (told,)
-            return layout, replace(style, units=units, guessed=not stated, zone=style.zone)
         if told is not None:
-            raise self.fault(f"{shown} looks like {UNIT_NAMES[told]}, not like {UNIT_NAMES[stated[0]]}", row)
-        if stated and self._within_a_day(values, stated[0]) and self._has_day():
-            return self.layout, self._dated_if_needed(replace(style, units=(stated[0],), since_midnight=True))
+            return self._since_1970(texts, told, stated, row)
+        if stated and self._within_a_day(values, stated[0]):
+            return self._since_midnight(middle, stated[0], row)
+        shown = self.texts[row]
         if (what := foreign(middle)) is not None and not self._clock_digits(texts):
             raise self.fault(f"{shown} {what}", row)
         if not stated and self._clock_digits(texts):
+            self._refuse_odd_epoch(
+                middle, row, "where they are the digits of a clock: --time-format %H%M%S%f"
+            )
             return self._texts([text for text in self.texts if text], 0)
         if stated and 0 < middle * 10.0 ** -UNIT_EXPONENT[stated[0]] < 7_258_118_400:
             layout = self.layout.without("date") if self.days is not None else self.layout
             return layout, replace(style, units=stated)
         raise self.fault(self._no_number_of_time(shown, values), row)
+
+    def _since_1970(
+        self, texts: list[str], told: TimeUnit, stated: tuple[TimeUnit, ...], row: int
+    ) -> tuple[Layout, TimeStyle]:
+        """Numbers that are of the unit `told` by their magnitude."""
+        shown, style = self.texts[row], self._base()
+        if told == "s" and not stated and (either := seconds_or_short_year(texts)) is not None:
+            raise self.fault(f"{shown} {either}", row)
+        if not stated:
+            self._refuse_other_epoch(statistics.median_low(abs(float(text)) for text in texts), told, row)
+        elif told not in stated:
+            raise self.fault(f"{shown} looks like {UNIT_NAMES[told]}, not like {UNIT_NAMES[stated[0]]}", row)
+        layout = self.layout.without("date") if self.days is not None else self.layout
+        return layout, replace(style, units=stated or (told,), guessed=not stated, zone=style.zone)
+
+    def _since_midnight(self, middle: float, unit: TimeUnit, row: int) -> tuple[Layout, TimeStyle]:
+        """Numbers of less than a day, whose unit was said."""
+        style = replace(self._base(), units=(unit,))
+        if self._has_day():
+            self._refuse_odd_epoch(middle, row, "--all-rows: they are since midnight, as was said")
+            return self.layout, self._dated_if_needed(replace(style, since_midnight=True))
+        if middle >= _EARLY_S * 10.0 ** UNIT_EXPONENT[unit] and not self.options.all_rows:
+            raise self.fault(
+                f"{self.texts[row]} is within a day, as {UNIT_NAMES[unit]} since midnight are: say --date "
+                "(--all-rows: it is of 1 January 1970)",
+                row,
+            )
+        return self.layout.without("date") if self.days is not None else self.layout, style
+
+    def _refuse_other_epoch(self, middle: float, unit: TimeUnit, row: int) -> None:
+        """Raise `FileError` where numbers are of the 1990s since 1970, and of these years since 2000."""
+        micros = middle * 10.0 ** (6 - UNIT_EXPONENT[unit])
+        if micros + OTHER_EPOCH_US > self.latest_us:
+            return
+        year, later = ((EPOCH + timedelta(microseconds=micros + more)).year for more in (0, OTHER_EPOCH_US))
+        raise self.fault(
+            f"{self.texts[row]} may be {UNIT_NAMES[unit]} since 1970 (of {year}), or since 2000 (of {later}), as kdb+ and "
+            f"PostgreSQL count: the first needs --time-unit {unit}, for the second write the times as text",
+            row,
+        )
+
+    def _refuse_odd_epoch(self, middle: float, row: int, otherwise: str) -> None:
+        """Raise `FileError` where numbers that may be times of day may be of a unit since 1970 that is not read.
+
+        A date that is far from what they are then tells that they are not.
+        """
+        odd = odd_epoch(middle, self.latest_us)
+        if odd is None or self.options.all_rows:
+            return
+        shown = self.texts[row]
+        if not self._has_day():
+            raise self.fault(f"{shown} may be a time of day (then say --date), or {odd.words}", row)
+        day = self.options.date or (None if self.days else _date_in(Path(self.file).name))
+        text = self.days[row] if self.days else "" if day is None else day.isoformat()
+        said, near = DATE_TEXT.match(text), DATE_TEXT.match(odd.day.isoformat())
+        if said is not None and near is not None and abs(_day_of(said) - _day_of(near)) <= _DAYS_APART:
+            raise self.fault(f"{shown} looks like {odd.words} ({otherwise})", row)
 
     def _has_day(self) -> bool:
         if self.days is not None:
@@ -878,6 +1005,14 @@ class _Times:
             return (
                 f"{shown} may begin with a year of two digits or be the digits of a clock: say --time-format"
             )
+        if (odd := odd_epoch(statistics.median_low(values), self.latest_us)) is not None:
+            midnight = next((unit for unit in ("us", "ns") if self._within_a_day(values, unit)), None)
+            either = (
+                f"may be a number since midnight (--time-unit {midnight} and a date), or "
+                if midnight
+                else "looks like "
+            )
+            return f"{shown} {either}{odd.words}"
         for unit, scale in (("days", 86_400_000_000), ("minutes", 60_000_000)):
             if all(EARLIEST_GUESS_US <= value * scale <= self.latest_us for value in values):
                 return f"{shown} may be {unit} since 1970, which are not read, or a number since midnight: write the times as text"
@@ -885,7 +1020,9 @@ class _Times:
         heads = [text.partition(".")[0] for text in self.texts if _NUMBER.fullmatch(text)]
         for unit, digits in digits_of.items():
             # From a quarter past midnight on, and of no more than a day.
-            if not 900 * 10.0 ** UNIT_EXPONENT[unit] <= max(values) or not self._within_a_day(values, unit):
+            if not _EARLY_S * 10.0 ** UNIT_EXPONENT[unit] <= max(values) or not self._within_a_day(
+                values, unit
+            ):
                 continue
             clocks = [head.zfill(digits) for head in heads]
             if any(clock[2:4] >= "60" or clock[4:6] >= "60" for clock in clocks):
@@ -896,7 +1033,8 @@ class _Times:
                 "second --time-unit, and a date (--date) where there is none"
             )
         return (
-            _short_clock(heads, shown) or f"{shown} is no time since 1970 in any unit, from 1990 to tomorrow"
+            _short_clock(heads, shown)
+            or f"{shown} is no time since 1970 in any unit, from 1990 to tomorrow (where it is one: say --time-unit)"
         )
 
     def _texts(self, filled: list[str], dates: int) -> tuple[Layout, TimeStyle]:
@@ -1106,9 +1244,11 @@ def _no_time(text: str) -> str:
             f"{text!r} has lost its hour, as a spreadsheet shows it (mm:ss): have the column shown as a date and time "
             "before it is saved"
         )
+    if text.startswith("\r"):
+        return f"{text!r} begins with a carriage return, as where lines end in LF and CR: {WITHOUT_RETURNS}"
     if text.startswith('="'):
         return (
-            f'{text!r} is written as a formula for a spreadsheet: `sed -E \'s/="([^"]*)"/\\1/g\' FILE | tickdeck load '
+            f"{text!r} is written as a formula for a spreadsheet: `{WITHOUT_FORMULAS} FILE | tickdeck load "
             "/dev/stdin …` takes that off"
         )
     if text[:1] == text[-1:] == "'" and len(text) > 1:

@@ -19,24 +19,31 @@ from tickdeck.db.market.mids import mids
 from tickdeck.db.market.rules import symbol_fault
 from tickdeck.db.market.spreadsheets import unprotect
 from tickdeck.db.market.types import BUY, SELL
-from tickdeck.feeds.csv.notations import NO_NUMBER, UNDEFINED_PRICE, what_helps, without_mark
+from tickdeck.feeds.csv.notations import (
+    BLANKS,
+    NO_NUMBER,
+    NO_UTF8,
+    UNDEFINED_PRICE,
+    what_helps,
+    withdrawn,
+    without_mark,
+)
 from tickdeck.feeds.csv.times import TimeError, cut_short, read_fraction, read_time
 
 if TYPE_CHECKING:
     from tickdeck.feeds.csv.reading import Reading
 
 _WIDEST_SEQ: Final = 1 << 63
-_BLANKS: Final = " \u00a0\u202f\u2007\u2009'\u2019"
 _MINUS: Final = str.maketrans("\u2212", "-")
 """The minus of typography, which is no hyphen."""
 _GROUP: Final = r"[+-]?[1-9]\d{0,2}(?:[%s]\d{3})+(?:[%s]\d*)?"
-_GROUPED_BY_POINT: Final = re.compile(_GROUP % (f".{_BLANKS}", ","), re.ASCII)
+_GROUPED_BY_POINT: Final = re.compile(_GROUP % (f".{BLANKS}", ","), re.ASCII)
 _GROUPED_BY_COMMA: Final = re.compile(
-    rf"{_GROUP % (f',{_BLANKS}', '.')}|[+-]?[1-9]\d?(?:,\d{{2}})*,\d{{3}}(?:\.\d*)?",
+    rf"{_GROUP % (f',{BLANKS}', '.')}|[+-]?[1-9]\d?(?:,\d{{2}})*,\d{{3}}(?:\.\d*)?",
     re.ASCII,  # 12,34,567 in India
 )
-_GROUPED_BY_BLANK: Final = re.compile(_GROUP % (_BLANKS, "."), re.ASCII)
-_GROUP_MARKS: Final = str.maketrans("", "", f".,{_BLANKS}")
+_GROUPED_BY_BLANK: Final = re.compile(_GROUP % (BLANKS, "."), re.ASCII)
+_GROUP_MARKS: Final = str.maketrans("", "", f".,{BLANKS}")
 _WIDE_BLANKS: Final = "\u00a0\u202f\u2007\u2009\u3000"
 _PRICES: Final = frozenset({"price", "bid", "ask"})
 _COMMA_NUMBER: Final = re.compile(r"[+-]?(\d+,?\d*|,\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -98,10 +105,13 @@ def read_row(fields: Mapping[str, bytes], reading: Reading, *, fold: int | None 
     if shares < 0:
         if not reading.signed_sizes:
             raise FieldError(
-                "size", f"{size} is below zero (where the sign is the side, --map side= names the size too)"
+                "size",
+                f"{size} is below zero (where the sign is the side: --map side={reading.layout.names[reading.layout.index['size']]})",
             )
         shares = -shares
     exchange, conditions = (unprotect(text_of(fields, name)) or None for name in ("exchange", "conditions"))
+    if reading.withdraws and conditions is not None and (why := withdrawn(conditions)) is not None:
+        raise FieldError("conditions", why)
     side = side_of(fields.get("side", b""), reading)
     return Row(time_us, symbol, seq, value, shares, bid, ask, exchange, conditions, side)
 
@@ -163,7 +173,7 @@ def text_of(fields: Mapping[str, bytes], field: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as exc:
-        raise FieldError(field, f"is no UTF-8 text (byte 0x{raw[exc.start]:02X})") from exc
+        raise FieldError(field, f"is no UTF-8 text (byte 0x{raw[exc.start]:02X}): {NO_UTF8}") from exc
 
 
 def _number(field: str, text: str, reading: Reading, scale: int = 0) -> float:

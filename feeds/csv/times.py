@@ -145,12 +145,46 @@ def plausible_unit(number: float, latest_us: int) -> TimeUnit | None:
     return None
 
 
+_ODD_UNITS: Final = {
+    1: ("tenths of a second", "two zeros", "milliseconds"), 2: ("hundredths of a second", "a zero", "milliseconds"),
+    4: ("units of 100 microseconds", "two zeros", "microseconds"), 5: ("units of 10 microseconds", "a zero", "microseconds"),
+    7: ("units of 100 nanoseconds", "two zeros", "nanoseconds"), 8: ("units of 10 nanoseconds", "a zero", "nanoseconds"),
+}  # fmt: skip
+"""Parts of a second that are no thousands of one another, by their power of ten: name, what makes a unit that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddEpoch:
+    """What a number since 1970 is where it counts in a unit that is not read: `day` of it, and `words` with the way out."""
+
+    day: date
+    words: str
+
+
+def odd_epoch(number: float, latest_us: int) -> OddEpoch | None:
+    """What a number is that is a time from 1990 to `latest_us` in one of the units that are not read."""
+    for power, (name, zeros, unit) in _ODD_UNITS.items():
+        if EARLIEST_GUESS_US <= (micros := number * 10.0 ** (6 - power)) <= latest_us:
+            words = f"{name} since 1970, which are not read: write {zeros} behind each, which makes {unit}"
+            return OddEpoch((EPOCH + timedelta(microseconds=micros)).date(), words)
+    return None
+
+
+OTHER_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01, since which kdb+ and PostgreSQL count."""
+
 _FOREIGN: Final = (
     (
         20_000,
         80_000,
         "an Excel serial day",
         "show the column as a date and time before it is saved (seconds since midnight need --time-unit and --date)",
+    ),
+    (
+        3_786_825_600,
+        4_260_211_200,
+        "seconds since 1900, as NTP counts them",
+        "take 2208988800 off each, which leaves those since 1970 (microseconds since midnight need --time-unit and --date)",
     ),
     (720_000, 770_000, "a MATLAB day number", "write the times as text (datestr)"),
     (2_440_000, 2_480_000, "a Julian day number", "write the times as text"),

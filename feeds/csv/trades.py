@@ -40,9 +40,19 @@ _OTHER_WORDS: Final = frozenset(
 _NO_TRADE: Final = re.compile(
     r"(best|national)?(bid|ask|offer|quote)s?(bid|ask|nb|size|price|update)*|n?bbo|book|orderbook|booksnapshot|snapshot"
     r"|depth|settle(ment)?(price)?|ohlc|candles?|bars?|openinterest|volume"
-    r"|(trade|order)?(correct|modif|bust|expir|amend)[a-z]{0,5}|[a-z]*(cancel|delet|reject)[a-z]*"
+    r"|indicative(price)?|theoretical|heartbeat|statistics?|(trade|order)?(correct|modif|bust|expir|amend)[a-z]{0,5}|[a-z]*(cancel|delet|reject)[a-z]*"
 )
 """Words for rows that are no trades, in whatever column they stand."""
+_WITHDRAWS: Final = re.compile(r"cancel|bust|correct|delet|amend|modif|break")
+_WITHDRAWN: Final = (
+    " (trades that those rows cancel or correct stay as they were with that: take them out of the file, or later with "
+    "tickdeck ticks cancel)"
+)
+_COUNTS: Final = frozenset(
+    {"trades", "numtrades", "ntrades", "notrades", "nooftrades", "numberoftrades", "tradecount", "tradescount", "counttrades",
+     "numoftrades", "nrtrades", "numtransactions", "tickcount", "numticks"}
+)  # fmt: skip
+"""Columns of how many trades a row is made of."""
 _ONE_SIDE: Final = re.compile(r"[._-](bid|ask)s?[._-]", re.IGNORECASE)
 """How platforms name files of one side of the quotes, which look as those of trades do."""
 _SIDE_OF_NINJATRADER: Final = re.compile(r"\.(?:Bid|Ask)\.txt(?:\.\w+)?$")
@@ -71,7 +81,16 @@ _FLAGS: Final = frozenset(
      "isdeleted", "voided", "isvoid", "suspicious", "unreported", "canceledtradeconditionid",
      "cancelledtradeconditionid"}
 )  # fmt: skip
-_UPDATES: Final = frozenset({"updactn", "updateaction", "mdupdateaction", "tradeupdateaction"})
+_FLAG: Final = re.compile(
+    r"(?:is|was|trade|trd|deal|exec|msg|row|tick)*"
+    r"(?:cancel(?:l?ed|lation|l?)|cxl|bust(?:ed)?|void(?:ed)?|delet(?:ed|ion|e)|annul(?:l?ed|ment)|withdrawn|revers(?:ed|al)|invalid"
+    r"|erroneous|broken|indicative)(?:flag|indicator|ind|yn|trade|trd|mark)?"
+)
+"""The same by how such names are made, as of TrdCancelFlag."""
+_VALID_FLAGS: Final = frozenset({"isvalid", "valid", "validflag", "isgood"})
+_UPDATES: Final = frozenset(
+    {"updactn", "updateaction", "mdupdateaction", "tradeupdateaction", "acaoatualizacao"}
+)
 _NEW: Final = frozenset({"", "0", "new", "New", "NEW"})
 """What FIX (tag 279) and who follows it call what is new, and neither a change nor a cancel."""
 _NOT_SET: Final = frozenset({"", "0", "0.0", "false", "False", "FALSE", "f", "F", "n", "N", "no", "No", "NO"})
@@ -191,12 +210,19 @@ class RowChoice:
                 name, _VALID_OR_TOLD if told else _VALID, "marks a trade that was corrected or cancelled"
             )
         for name in layout.names:
-            if plain(name) in _FLAGS:
+            if plain(name) in _FLAGS or _FLAG.fullmatch(plain(name)):
                 self._guard(name, _NOT_SET, "marks a trade that does not stand")
             if plain(name) in {"istrade", "isexecution"}:
                 at = layout.column(name)
                 if at is not None and at not in self._where and at not in layout.index.values():
                     self._guards[at] = (lambda value: value not in _NOT_SET), "marks what is no trade"
+            if plain(name) in _VALID_FLAGS:
+                at = layout.column(name)
+                if at is not None and at not in self._where and at not in layout.index.values():
+                    self._guards[at] = (
+                        (lambda value: not value or value not in _NOT_SET),
+                        "marks a trade that does not stand",
+                    )
             if plain(name) in _UPDATES:
                 self._guard(name, _NEW, "marks a trade that was changed or cancelled")
 
@@ -252,6 +278,9 @@ class RowChoice:
                 field=levels[0],
             )
         self._refuse_sides(sample, guarded=guarded or bool(keys & TRADE_IDS))
+        counts = next((name for name in self._layout.names if plain(name) in _COUNTS), None)
+        if counts is not None and not self._layout.preset:
+            self._refuse_sums(sample, counts)
         ids = sorted(keys & _ORDER_IDS)
         if ids and not guarded and not self._where and not keys & TRADE_IDS:
             example = f", such as --where {self._layout.names[kinds[0]]}=…" if kinds else ""
@@ -277,6 +306,20 @@ class RowChoice:
                 f"holds {one_side[1].lower()}s by its name, not trades: load the file of the trades (Last)",
             )
 
+    def _refuse_sums(self, sample: Fields, name: str) -> None:
+        """Raise `FileError` where a column counts several trades in a row: such a row is a bar's, or trades put together."""
+        at = self._layout.column(name)
+        counts = [] if at is None or at not in self._free() else _coded(sample.column(at))[1]
+        most = max((int(value) for value in counts if value.isdigit() and value.isascii()), default=0)
+        if most > 1:
+            raise FileError(
+                self._file,
+                f"counts up to {most:,} trades in a row, so that rows may be bars of one price: load the trades (--all-rows: each "
+                "row is of trades at one price, to be taken as one)",
+                line=self._layout.header_line or None,
+                field=name,
+            )
+
     def _look_into(self, at: int, sample: Fields, key: str) -> None:
         """Raise `FileError` where a column says that some of the first rows are no trades; guard the later ones."""
         column = sample.column(at)
@@ -297,12 +340,21 @@ class RowChoice:
             if others and key in _STATES:
                 trades = set(words) - others
         name = self._layout.names[at]
+        if {"trade", "aggtrade"} <= set(words.values()):
+            single = next(value for value, word in words.items() if word == "trade")
+            raise FileError(
+                self._file,
+                f"has trades, and the same put together (aggTrade): say --where {_equals(name, {single})}",
+                line=self._layout.header_line or None,
+                field=name,
+            )
         if others:
             shown_others = ", ".join(sorted(others)[:_MAX_SHOWN])
+            withdrawn = any(_WITHDRAWS.search(words[value]) for value in others)
             way_out = f": say --where {_equals(name, trades)}" if trades else self._other_way_out(words, name)
             raise FileError(
                 self._file,
-                f"has rows that are no trades: {shown_others}{way_out}",
+                f"has rows that are no trades: {shown_others}{way_out}{_WITHDRAWN if withdrawn and trades else ''}",
                 line=self._layout.header_line or None,
                 field=name,
             )
@@ -317,7 +369,7 @@ class RowChoice:
     @staticmethod
     def _other_way_out(words: Mapping[str, str], name: str) -> str:
         if set(words.values()) <= _SIDES | {"b"}:
-            return ", as a book has (a side that is named in --map is that of trades)"
+            return f", as a book has (where it is the side of trades: --map {quoted(f'side={name}')})"
         return f" (where others are: --where {name}=… with what stands for a trade)"
 
     def _refuse_sides(self, sample: Fields, *, guarded: bool) -> None:
@@ -330,7 +382,7 @@ class RowChoice:
             name = self._layout.names[at]
             raise FileError(
                 self._file,
-                "holds bids and asks, as a book has (a side that is named in --map is that of trades)",
+                f"holds bids and asks, as a book has (where it is the side of trades: --map {quoted(f'side={name}')})",
                 line=self._layout.header_line or None,
                 field=name,
             )

@@ -223,12 +223,11 @@ def test_latin_1_is_told_by_row_or_by_the_header(tmp_path: Path) -> None:
     row = "2024-01-02T14:30:00Z,CAFÉ,1.5,1\n".encode("latin-1")
     ticks, rejects, _ = read(packed(tmp_path, of([ROWS[0], row])))
     assert len(ticks) == 1
-    assert [(each.line, each.field, each.reason) for each in rejects] == [
-        (3, "symbol", "is no UTF-8 text (byte 0xC9)")
-    ]
+    assert [(each.line, each.field) for each in rejects] == [(3, "symbol")]
+    assert rejects[0].reason.startswith("is no UTF-8 text (byte 0xC9): if it is of Western Europe, `iconv")
     _, _, failure = read(packed(tmp_path, "time,symbol,précio,size\n".encode("latin-1") + row))
     assert (
-        "the header is no UTF-8 text (byte 0xE9 at 15): if it is of Western Europe, `iconv -f windows-1252 -t utf-8`"
+        "the header is no UTF-8 text (byte 0xE9 at 15): if it is of Western Europe, `iconv -f windows-1252 -t utf-8 FILE"
         in failure
     )
 
@@ -251,6 +250,16 @@ def zipped(members: dict[str, bytes]) -> bytes:
         for name, content in members.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+@pytest.mark.parametrize("packing", COMPRESS)
+def test_what_was_compressed_before_it_was_zipped_is_read(tmp_path: Path, packing: str) -> None:
+    whole = COMPRESS[packing](of(ROWS))
+    ticks, rejects, failure = read(packed(tmp_path, zipped({"some.csv.packed": whole})))
+    assert (len(ticks), rejects, failure) == (len(ROWS), [], "")
+    ticks, _, failure = read(packed(tmp_path, zipped({"some.csv.packed": whole[:-9]})))
+    assert len(ticks) == 0
+    assert "cut short" in failure
 
 
 def test_a_zip_archive_is_read_file_by_file(tickdeck: Tickdeck, tmp_path: Path) -> None:
