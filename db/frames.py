@@ -19,7 +19,7 @@ import pandas as pd
 from tickdeck.db.candles.charted import Charted, charted, days_of_charted, require_time
 from tickdeck.db.candles.indicated import values_of
 from tickdeck.db.candles.read import candle_pages, read_candles
-from tickdeck.db.candles.spreads import all_spread_candles
+from tickdeck.db.candles.spreads import all_spread_candles, read_spread
 from tickdeck.db.config import DatabaseSettings
 from tickdeck.db.embedded import EmbeddedServer
 from tickdeck.db.errors import DatabaseUnavailableError, MarketDataError, UnknownSymbolError
@@ -65,9 +65,10 @@ def candles(
     end: Moment | None = None,
     *,
     indicators: Sequence[str] = (),
+    last: int | None = None,
     known: Moment | None = None,
 ) -> pd.DataFrame:
-    """All candles of `symbol` that start in [start, end), oldest first.
+    """All candles of `symbol` that start in [start, end), oldest first; with `last` the newest so many of them.
 
     The index is a UTC `DatetimeIndex` named `time` (bucket starts; a day's is where the instrument's day starts, mostly its midnight),
     the columns are open, high, low, close, volume, turnover (float64) and trades (int64).  Buckets without ticks
@@ -94,7 +95,7 @@ def candles(
         what = await charted(connection, symbol)
         days = await days_of_charted(connection, what) if width in CALENDAR_INTERVALS else "UTC"
         low, high = _range(start, end, EARLIEST_US, days)
-        found = await _all_candles(connection, what, width, low, high)
+        found = await _all_candles(connection, what, width, low, high, last)
         return found, await values_of(connection, what, width, wanted, found)
 
     found, values = _read(symbol, read, known, formulas=True)
@@ -250,7 +251,7 @@ def store(
     """
     venue = parse_venue(exchange, exchange_timezone, day_start)
     read = ticks_of_frame(frame, symbol)
-    url = _database_url(DatabaseSettings())
+    url = database_url(DatabaseSettings())
     _require_schema(url)
     stored, already, refused = _wait_for(_store_all(url, read, venue))
     refused.sort()
@@ -303,12 +304,25 @@ def _index(time_us: Any) -> pd.DatetimeIndex:
 
 
 async def _all_candles(
-    connection: Connection, symbol: Charted, interval: ChartInterval, low: int, high: int
+    connection: Connection,
+    symbol: Charted,
+    interval: ChartInterval,
+    low: int,
+    high: int,
+    last: int | None,
 ) -> list[Candle]:
     if isinstance(symbol, Formula):
+        if last is not None:
+            width = require_time(symbol, interval)
+            read = await read_spread(
+                connection, symbol, width, low_us=low, high_us=high, limit=last, bounded=False
+            )
+            return read.candles
         return await all_spread_candles(
             connection, symbol, require_time(symbol, interval), low, high, limit=_CANDLES_A_PAGE
         )
+    if last is not None:
+        return await read_candles(connection, symbol, interval, start_us=low, end_us=high, limit=last)
     if isinstance(interval, BarType):
         sessions = candle_pages(connection, symbol, interval, low, high, limit=_CANDLES_A_PAGE)
         return [candle async for page in sessions for candle in page]
@@ -341,7 +355,7 @@ def _read(
     """
     known_us = None if known is None else parse_moment(known, "known")
     settings = DatabaseSettings()
-    url = _database_url(settings)
+    url = database_url(settings)
     _require_schema(url)
 
     async def connected() -> T:
@@ -364,7 +378,9 @@ def _require_schema(url: str) -> None:
     require_schema(url)
 
 
-def _database_url(settings: DatabaseSettings) -> str:
+def database_url(settings: DatabaseSettings | None = None) -> str:
+    """The address of the database that is read; raise `DatabaseUnavailableError` where there is none."""
+    settings = settings or DatabaseSettings()
     if settings.database_url is not None:
         return settings.database_url
     server = EmbeddedServer(settings.data_dir)

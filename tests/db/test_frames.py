@@ -74,6 +74,21 @@ def test_long_results_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize(
+    ("symbol", "interval"), [("A", "15s"), ("A", "1d"), ("A", "100t"), ("A-0.5*A", "15s"), ("A-0.5*A", "1d")]
+)
+def test_the_last_ones_are_those_at_the_end(symbol: str, interval: str) -> None:
+    end, indicators = "2024-03-03T05:00Z", ["ema(3)"]
+    whole = frames.candles(symbol, interval, end=end, indicators=indicators)
+    assert len(whole) > 2
+    last = frames.candles(symbol, interval, end=end, indicators=indicators, last=2)
+    pd.testing.assert_frame_equal(last, whole[-2:])
+    pd.testing.assert_frame_equal(frames.candles(symbol, interval, end=end, last=9_999), whole.iloc[:, :-1])
+    with pytest.raises(MarketDataError, match="limit"):
+        frames.candles("A", "1m", last=0)
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
     "noon",
     [
         "2024-03-01T12:00:00Z",
