@@ -18,6 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from tickdeck.app.config import ProviderSettings, Settings
 from tickdeck.app.live.deliveries import Deliveries
 from tickdeck.app.live.hub import Hub
+from tickdeck.app.push.board import Board
 from tickdeck.app.push.metrics import Spilled
 from tickdeck.app.push.outlets import server_options
 from tickdeck.app.replay.rooms import Rooms
@@ -36,6 +37,7 @@ from tickdeck.app.web import (
     drawings,
     feeds,
     login,
+    panels,
     provider,
     push,
     rest,
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 2
 """What open requests get to finish once the server is to stop."""
+BOARD_S: Final = 1.0
+"""How often it is looked for panels whose script is away."""
 
 
 @asynccontextmanager
@@ -116,9 +120,11 @@ async def create_app(
             if settings.alerts.alert_webhook_hosts or settings.alerts.alert_mail_to:
                 tasks.start("sending of alerts", Deliveries(door.pool, settings.alerts, hub.alert_fired).run)
             tasks.start("checking of sessions", door.sockets.run)
+            board = Board(hub.audience.set_panel)
+            tasks.every(BOARD_S, "looking after panels", board.sweep)
             await hub.ready()  # who connects at once must not hear that every symbol is unknown
             try:
-                yield _application(settings, pool, history, hub, rooms, door)
+                yield _application(settings, pool, history, hub, rooms, door, board)
             finally:  # what is asked of a server that does not answer any more ends now, and nobody waits for it
                 pool.terminate()
                 door.pool.terminate()
@@ -161,7 +167,7 @@ def _provider(settings: ProviderSettings) -> Provider | None:
 
 
 def _application(
-    settings: Settings, pool: Pool, history: Source, hub: Hub, rooms: Rooms, door: _Door
+    settings: Settings, pool: Pool, history: Source, hub: Hub, rooms: Rooms, door: _Door, board: Board
 ) -> FastAPI:
     """Every route, and what stands before all of them; `history` is read on standbys where there are some."""
     app = FastAPI(
@@ -189,6 +195,7 @@ def _application(
     app.include_router(alerts.router(door.pool, history, settings.alerts))
     app.include_router(corrections.router(door.pool, history))
     app.include_router(feeds.router(door.pool, pool))
+    app.include_router(panels.router(board))
     app.include_router(state.router(hub.health, hub.metrics.registry))
     app.include_router(docs.router())
 

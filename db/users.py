@@ -22,7 +22,7 @@ from tickdeck.db.statements import statement
 UserRole = Literal["viewer", "analyst", "admin"]
 """What somebody may do: look; keep work of his own and control replays; run the place.  Each may what the one before may."""
 ROLES: Final[tuple[UserRole, ...]] = get_args(UserRole)
-Scope = Literal["read", "replay", "metrics", "admin"]
+Scope = Literal["read", "replay", "metrics", "admin", "panels"]
 SignInWay = Literal["password", "provider"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 

@@ -1,7 +1,7 @@
 """Tickdeck: a live market dashboard on TimescaleDB.
 
-`from tickdeck import frames` reads candles and ticks as DataFrames, and stores them; `tickdeck.indicators` is for
-making one of your own; `tickdeck.testing` is the pytest plugin.
+`from tickdeck import frames` reads candles and ticks as DataFrames, and stores them; `tickdeck.panel` shows what you make of
+them on the dashboard; `tickdeck.indicators` is for making one of your own; `tickdeck.testing` is the pytest plugin.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if (new URLSearchParams(location.search).get("embed") === "1") document.document
 // One panel of a workspace: the rest of the page is not there, from the first paint on (app.css).
 {
   const panel = new URLSearchParams(location.search).get("panel");
-  if (["chart", "orderflow", "watchlist", "overview", "tape", "alerts", "feeds"].includes(panel)) document.documentElement.dataset.panel = panel;
+  if (["chart", "orderflow", "watchlist", "overview", "tape", "alerts", "feeds", "code"].includes(panel)) document.documentElement.dataset.panel = panel;
 }
 
 // dash-ag-grid looks its functions up when a grid is made, before any module has run.  Each one only forwards

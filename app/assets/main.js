@@ -21,7 +21,7 @@ import { isFormula, knownSymbols, onInstruments, readInstruments, readUnknown } 
 import { Intervals } from "./lib/intervals.js";
 import { onLook } from "./lib/look.js";
 import { clockIs, serverSkew } from "./lib/now.js";
-import { panel, shows } from "./lib/panel.js";
+import { ofMarket, panel, shows } from "./lib/panel.js";
 import { looksLikeFormula, meant, readFormula } from "./lib/symbols.js";
 import { choose, INTERVALS, onView, refusedInterval, view } from "./lib/selection.js";
 import { askAgain, showAccount } from "./link/account.js";
@@ -70,6 +70,8 @@ class Page {
     this.paused = false;
     /** What of it a workspace needs, where the page is a panel of one. @type {?import("./workspace/member.js").Member} */
     this.member = null;
+    /** What a script fills, where the page is such a panel. @type {?import("./code/code.js").Code} */
+    this.code = null;
     this.hours = new TradingHours(chart, document.getElementById("day-strip"), () => watchlist.row(view().symbol));
     new Gaps(chart, () => this.hours.clock);
     new Imported(chart);
@@ -146,8 +148,9 @@ class Page {
     this.spread = isFormula(symbol);
     document.body.dataset.spread = String(this.spread);
     if (this.paused) return {};
-    const own = panel === "feeds" || this.spread ? null : [symbol];
-    const all = { watchlist: shows("rows") || (!symbol && panel !== "feeds") ? "all" : own, rows: "arrays", ...(screen && shows("rows") ? { screen } : {}) };
+    if (this.code?.name) return { panel: this.code.name };
+    const own = !ofMarket || this.spread ? null : [symbol];
+    const all = { watchlist: shows("rows") || (!symbol && ofMarket) ? "all" : own, rows: "arrays", ...(screen && shows("rows") ? { screen } : {}) };
     if (!symbol) return all;
     const chart = { symbol, interval, indicators: this.indicators.ids, flow: this.orderFlow.wanted(symbol), compare: this.compare.symbols };
     return { ...all, ...(shows("chart") ? { chart } : {}), tape: this.spread || !shows("tape") ? null : symbol };
@@ -239,6 +242,7 @@ class Page {
       if (whole) this.watchlist.mark(symbol);
       if (!symbol && this.watchlist.rows.size) choose({ symbol: this.watchlist.busiest() }, { replace: true });
     }
+    if (message.panel) this.code?.receive(message.panel);
     if (message.screen) this.watchlist.screened(message.screen);
     this.receiveChart(message.chart, whole);
     this.receiveTape(message.tape, whole);

@@ -100,6 +100,10 @@ class Audience:
         """Tell the viewers a new status."""
         self.broadcast.set_status(status)
 
+    def set_panel(self, name: str, encoded: bytes | None) -> None:
+        """Tell the viewers what a panel shows now, a JSON object; None: it is gone."""
+        self.broadcast.set_panel(name, encoded)
+
     def sweep(self) -> None:
         """Close the charts and tapes that nobody watched for the time of grace."""
         self._topics.sweep()

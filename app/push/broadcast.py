@@ -65,12 +65,18 @@ class Broadcast:
         self.state = state
         self.frames = FrameBuilder(state, now_us, status)
         self._dead_after_s = settings.dead_after_s
-        self._periods = (1 / settings.grid_rate, 1 / settings.chart_rate, 1 / settings.tape_rate, 0.0)
+        self._periods = (
+            1 / settings.grid_rate,
+            1 / settings.chart_rate,
+            1 / settings.tape_rate,
+            1 / settings.chart_rate,
+            0.0,
+        )
         self._metrics = metrics
         self._next_at = [0.0] * len(self._periods)
         self._released = self.frames.newest()
         self._waits: list[float | None] = [None] * 3
-        """Since when each part but the status has a change that is not released."""
+        """Since when each part of the market has a change that is not released."""
         self._groups: dict[Subscription, _Group] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -106,6 +112,11 @@ class Broadcast:
         """Tell the viewers a new status."""
         if self.frames.set_status(status):
             self.changed()
+
+    def set_panel(self, name: str, encoded: bytes | None) -> None:
+        """Tell the viewers what a panel shows now, a JSON object; None: it is gone."""
+        self.frames.set_panel(name, encoded)
+        self.changed()
 
     def changed(self) -> None:
         """Release the changes: now, or at the next turn of the parts that changed."""

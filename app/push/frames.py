@@ -43,10 +43,16 @@ class Versions(NamedTuple):
     watchlist: int
     chart: int
     tape: int
+    panel: int
     status: int
 
+    @classmethod
+    def of(cls, version: int) -> Versions:
+        """What somebody has who has everything up to `version`."""
+        return cls(version, version, version, version, version)
 
-NEVER: Final = Versions(-1, -1, -1, -1)
+
+NEVER: Final = Versions.of(-1)
 """What somebody has who needs a snapshot."""
 
 
@@ -60,6 +66,10 @@ class FrameBuilder:
         self.state = state
         self.status = status
         self.status_version = state.version
+        self.panels_version = state.version
+        self._panels: dict[str, tuple[int, bytes]] = {}
+        self._panel_gone_version = state.version
+        """When any has gone: who watches one that is not there is told so again."""
         self._now_us = now_us
         self._screenings: dict[str, Screening] = {}  # the one that was asked for last is last
 
@@ -71,10 +81,25 @@ class FrameBuilder:
         self.status_version = self.state.touch()
         return True
 
+    def set_panel(self, name: str, encoded: bytes | None) -> None:
+        """Take what a panel shows now, a JSON object; None: it is gone."""
+        self.panels_version = self.state.touch()
+        if encoded is None:
+            self._panels.pop(name, None)
+            self._panel_gone_version = self.panels_version
+        else:
+            self._panels[name] = self.panels_version, encoded
+
     def newest(self) -> Versions:
         """The versions of the last change of each part."""
         state = self.state
-        return Versions(state.quotes_version, state.charts_version, state.tapes_version, self.status_version)
+        return Versions(
+            state.quotes_version,
+            state.charts_version,
+            state.tapes_version,
+            self.panels_version,
+            self.status_version,
+        )
 
     def build(
         self, watched: Subscription, has: Versions, released: Versions
@@ -105,15 +130,14 @@ class FrameBuilder:
     def poll(self, watched: Subscription, since: int, errors: Sequence[str]) -> bytes:
         """The message for who has everything up to version `since`; with what was wrong in the request."""
         named = [b'"errors":' + encode(errors)] if errors else []
-        has = Versions(since, since, since, since)
+        has = Versions.of(since)
         if since <= 0 or not self.state.reset_version <= since <= self.state.version:
             return self._message(b"snapshot", self._whole(watched) + named)
         return self._message(b"frame", self._changes(watched, has, self.now()) + named)
 
     def now(self) -> Versions:
         """What somebody has who has everything."""
-        version = self.state.version
-        return Versions(version, version, version, version)
+        return Versions.of(self.state.version)
 
     def _changes(self, watched: Subscription, has: Versions, then: Versions) -> list[bytes]:
         """The parts in which `then` is past `has`, with all that changed after `has`."""
@@ -126,6 +150,8 @@ class FrameBuilder:
             parts.append(chart)
         if has.tape < then.tape and (tape := self._tape(watched, has.tape)):
             parts.append(tape)
+        if has.panel < then.panel and (panel := self._panel(watched, has.panel)):
+            parts.append(panel)
         if has.status < then.status and has.status < self.status_version:
             parts.append(b'"status":' + encode(self.status))
         return parts
@@ -143,13 +169,16 @@ class FrameBuilder:
             parts.append(chart)
         if tape := self._tape(watched, -1, whole=True):
             parts.append(tape)
+        if panel := self._panel(watched, -1):
+            parts.append(panel)
         parts.append(b'"status":' + encode(self.status))
         return parts
 
     def _message(self, kind: bytes, parts: list[bytes]) -> bytes:
         now_us = self._now_us()
         head = b'{"type":"%b","version":%d,"time":%d' % (kind, self.state.version, now_us // 1000)
-        if kind == b"frame" and self.state.sent_us is not None:
+        told = not parts or not parts[0].startswith((b'"panel"', b'"status"'))  # of the market, that is
+        if kind == b"frame" and told and self.state.sent_us is not None:
             head += b',"latency_ms":' + encode(round((now_us - self.state.sent_us) / 1000, 1))
         return b",".join((head, *parts)) + b"}"
 
@@ -228,6 +257,14 @@ class FrameBuilder:
             if values or whole or failed:
                 parts.append(part + b',"values":[' + values + b"]}")
         return parts
+
+    def _panel(self, watched: Subscription, since: int) -> bytes | None:
+        if watched.panel is None:
+            return None
+        version, encoded = self._panels.get(watched.panel, (self._panel_gone_version, b""))
+        if version <= since:
+            return None
+        return b'"panel":' + (encoded or encode({"name": watched.panel, "state": "absent"}))
 
     def _tape(self, watched: Subscription, since: int, *, whole: bool = False) -> bytes | None:
         tape = None if watched.tape is None else self.state.tapes.get(watched.tape)

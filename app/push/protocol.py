@@ -47,6 +47,7 @@ MAX_PONG_BYTES: Final = 1_024
 MOST_PAINTED: Final = 50
 MOST_COMPARED: Final = 6
 """Symbols and formulas beside the one of the chart."""
+MAX_PANEL_NAME: Final = 80
 MAX_COMPLAINTS: Final = 10
 """About parts of one kind; of the first so many the viewer hears."""
 
@@ -71,6 +72,8 @@ class Subscription:
     """A filter over all symbols; who watches it is told which of them pass."""
     compare: tuple[str, ...] = ()
     """Symbols and formulas whose candles come with the chart's."""
+    panel: str | None = None
+    """A panel that somebody's script fills, which need not be there (yet)."""
 
     def only(self, known: Container[str]) -> Subscription:
         """As much of it as there is where only the symbols `known` are."""
@@ -84,6 +87,7 @@ class Subscription:
             self.flow,
             self.screen,
             tuple(each for each in self.compare if is_charted(each, known)),
+            self.panel,
         )
 
 
@@ -180,10 +184,11 @@ def parse_subscription(request: object, known: Container[str]) -> tuple[Subscrip
         form = "arrays"
     elif request.get("rows", "objects") != "objects":
         complaints.append("rows must be 'objects' or 'arrays'")
-    return Subscription(watchlist, chart, tape, form, indicators, flow, screen, compare), complaints
+    panel = _part(request, "panel", _panel, complaints)
+    return Subscription(watchlist, chart, tape, form, indicators, flow, screen, compare, panel), complaints
 
 
-_PARTS: Final = ("watchlist", "chart", "tape", "rows", "screen")
+_PARTS: Final = ("watchlist", "chart", "tape", "rows", "screen", "panel")
 
 
 def _watchlist(value: object, known: Container[str]) -> tuple[Literal["all"] | tuple[str, ...], list[str]]:
@@ -265,6 +270,14 @@ def _screen(value: object) -> str:
     if not isinstance(value, str):
         raise ProtocolError(f"a filter is a text such as 'chg% > 3', not {excerpt(value)}")
     return parse_screen(value).text
+
+
+def _panel(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_PANEL_NAME or not value.isprintable():
+        raise ProtocolError(
+            f"a panel's name is a text of at most {MAX_PANEL_NAME} characters, not {excerpt(value)}"
+        )
+    return value
 
 
 def _flag(value: object, name: str) -> bool:

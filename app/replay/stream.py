@@ -30,7 +30,7 @@ async def messages(player: Player, watched: Subscription, every_us: int) -> Asyn
     has: Versions = NEVER
     await player.play()
     while True:
-        message, has = frames.build(watched, has, _all(state.version))
+        message, has = frames.build(watched, has, Versions.of(state.version))
         if message is not None:
             yield message
         following = await player.market.wait_next_place()
@@ -40,7 +40,3 @@ async def messages(player: Player, watched: Subscription, every_us: int) -> Asyn
         await asyncio.sleep(player.clock.seconds_until(cut_us))
         await player.market.advance(Position.at(cut_us))
         player.on_change()
-
-
-def _all(version: int) -> Versions:
-    return Versions(version, version, version, version)

@@ -8,7 +8,7 @@ from typing import Final
 from dash import dcc, html
 
 from tickdeck.app.market.screen import MOST_OF_TEXT
-from tickdeck.app.ui import alerts, comfort, overview, replay
+from tickdeck.app.ui import alerts, code, comfort, overview, replay
 from tickdeck.app.ui.chart import chart_panel
 from tickdeck.app.ui.status import status_line
 from tickdeck.app.ui.tape import tape
@@ -224,6 +224,7 @@ def page() -> html.Div:
             replay.dialog(),
             html.Main([watchlist_panel(), chart_panel(), tape_panel()]),
             overview.panel(),
+            code.panel(),
             status_line(),
             alerts.drawer(),
             alerts.toasts(),

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tickdeck.app.ui import code
 from tickdeck.app.ui.assets import Assets
 from tickdeck.app.ui.layout import page
 from tickdeck.app.ui.plain import plainly
@@ -26,6 +27,8 @@ from tickdeck.db.market.types import Instrument
 ASSETS = Path(__file__).parent.parent / "assets"
 CALLBACKS = frozenset({"view", "instrument"})
 """Ids of what callbacks read and write."""
+FILLED = frozenset({code.GRID})
+"""Ids of what the page's scripts have Dash fill."""
 CALLBACK_PATH = "/_dash-update-component"
 
 log = structlog.get_logger(__name__)
@@ -93,7 +96,7 @@ def build_page(server: FastAPI, instrument_of: InstrumentOf, *, prefix: str = ""
         CallbackGuard, dash=dash
     )  # behind Dash's own middleware, which answers what is raised
     dash.init_app(server)
-    dash.layout = plainly(page(), kept=CALLBACKS)
+    dash.layout = plainly(page(), kept=CALLBACKS | FILLED)
     register(dash, instrument_of)
     return dash
 

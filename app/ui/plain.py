@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 
 def plainly(part: Component, kept: Collection[str]) -> Component:
     """`part` and, as far as they are needed, the components below it; elements of which none is another package's, nor
-    has an id of `kept` (those of callbacks), stand together in one component.
+    has an id of `kept` (those that Dash is asked for), stand together in one component.
     """
     children = _children(part)
     if any(isinstance(child, Component) for child in children):

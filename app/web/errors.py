@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tickdeck.app.push.board import NoPanelError, PanelError
 from tickdeck.app.push.protocol import ProtocolError
 from tickdeck.app.replay.clock import ReplayError
 from tickdeck.app.users.identity import ForbiddenError
@@ -31,8 +32,10 @@ STATUSES: Final[dict[type[Exception], int]] = {
     MarketDataError: 422,
     ReplayError: 422,
     ProtocolError: 422,
+    PanelError: 422,
     ForbiddenError: 403,
     UnknownSymbolError: 404,
+    NoPanelError: 404,
     ConflictError: 409,
     DatabaseError: 503,
     TickdeckError: 500,
@@ -107,7 +110,12 @@ async def _answer_error(_request: Request, exc: Exception) -> Response:
 async def _answer_invalid(_request: Request, exc: Exception) -> Response:
     """Parameters that FastAPI itself refuses: each by name with what is wrong."""
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - what it is registered for
-    return json_error("; ".join(f"{wrong['loc'][-1]}: {wrong['msg']}" for wrong in exc.errors()), 422)
+    return json_error("; ".join(f"{wrong['loc'][-1]}: {_said(wrong['msg'])}" for wrong in exc.errors()), 422)
+
+
+def _said(message: str) -> str:
+    """What a validator of ours says, without what Pydantic puts before it."""
+    return message.removeprefix("Value error, ")
 
 
 async def _answer_http(request: Request, exc: Exception) -> Response:

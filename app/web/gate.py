@@ -79,6 +79,7 @@ RULES: Final = (
     Rule(r"/api/drawings/.*|/api/shares(/.*)?", "analyst"),  # to store and delete; programs only read
     Rule(r"/api/watchlists/.*", "analyst"),  # as drawings
     Rule(r"/api/workspaces/.*", "analyst"),  # as drawings
+    Rule(r"/api/panels/.*", "analyst", "panels"),
     Rule(r"/api/alerts/log", "viewer", "read"),
     Rule(r"/api/alerts/.*", "analyst"),  # as drawings
     Rule(r"/api/corrections", "admin", "admin"),

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tickdeck.app.push.protocol import MAX_PANEL_NAME
 from tickdeck.app.users.identity import Identity
 from tickdeck.app.users.sharing import Sharing
 from tickdeck.app.web.gate import IDENTITY
@@ -24,7 +25,7 @@ MOST_PANELS: Final = 24
 MOST_PARTS: Final = 12
 MOST_DEPTH: Final = 8
 
-PanelKind = Literal["chart", "watchlist", "tape", "alerts", "overview", "orderflow", "feeds"]
+PanelKind = Literal["chart", "watchlist", "tape", "alerts", "overview", "orderflow", "feeds", "code"]
 LinkColor = Literal["red", "green", "blue", "amber"]
 
 
@@ -35,6 +36,10 @@ class PanelShape(BaseModel):
     kind: PanelKind
     symbol: Annotated[Text | None, Field(min_length=1, max_length=MAX_FORMULA_LENGTH)] = None
     interval: Annotated[Text | None, Field(min_length=1, max_length=20)] = None
+    name: Annotated[
+        Text | None,
+        Field(min_length=1, max_length=MAX_PANEL_NAME, description="of kind `code`: of which panel"),
+    ] = None
     link: Annotated[LinkColor | None, Field(description="panels of one colour show one symbol")] = None
     same_interval: Annotated[bool, Field(description="whether they share the interval, too")] = False
 

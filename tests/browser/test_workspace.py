@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,6 +18,7 @@ from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
 from tests.browser.test_comfort import AXE, findings
 from tests.browser.watching import PATIENCE_MS, Watched
+from tests.paths import ROOT
 
 FROM_HERE: Final = {"Sec-Fetch-Site": "same-origin"}
 
@@ -162,3 +168,66 @@ def test_panels_are_linked_dragged_stored_and_followed_by_a_second_window(
     expect(tabs).to_have_count(1)
     watching.until(f"chart {one} 5m", f"chart {one} 5m")
     audience(dashboard, page, 1)  # the connection of the closed one ended with it
+
+
+def test_a_script_fills_a_panel_with_what_the_documentation_says(
+    quiet: tuple[Dashboard, Market], watched: Watched, resting: tuple[Dashboard, str], tmp_path: Path
+) -> None:
+    """The whole way: ticks, a function in another process, the page; and what is said once the script is gone."""
+    dashboard, market = quiet
+    page, name = watched.page, f"Scripts {market.symbol}"
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "panels.md").read_text(), re.DOTALL)
+    assert len([line for line in example.splitlines() if line]) <= 10
+    market.past(market.symbol, [20, 21, 22])
+    store(dashboard, name, [{"kind": "code", "name": "Range"}, {"kind": "code"}])
+    page.goto(f"{dashboard.url}/workspace?name={name}")
+    expect(panel(page, 0).locator(".code-empty")).to_contain_text(
+        "start the one that does", timeout=PATIENCE_MS
+    )
+    expect(panel(page, 1).locator(".code-empty pre")).to_contain_text("panel.run()", timeout=PATIENCE_MS)
+    script = tmp_path / "range.py"
+    script.write_text(example.replace('"SPY"', f'"{market.symbol}"'))
+    running = subprocess.Popen(
+        [sys.executable, script],
+        env={**os.environ, "DATABASE_URL": resting[1], "TICKDECK_DASHBOARD": dashboard.url},
+    )
+    try:
+        bars = panel(page, 0).locator(".code-plot .bars .point")
+        expect(bars).to_have_count(3, timeout=PATIENCE_MS)
+        market.trade(market.symbol, 25)
+        expect(bars).to_have_count(4, timeout=PATIENCE_MS)
+        panel(page, 1).get_by_label("Which panel").focus()
+        panel(page, 1).get_by_label("Which panel").select_option("Range")
+        expect(panel(page, 1).locator(".code-plot .bars .point")).to_have_count(4, timeout=PATIENCE_MS)
+        expect(page.locator(".dv-tab")).to_have_text(["Range✕"] * 2)
+        while [each.get("name") for part in parts(dashboard, name) for each in part["panels"]] != [
+            "Range"
+        ] * 2:
+            page.wait_for_timeout(50)
+        # Rows in the place of a figure; what looks like markup is text, in a figure none is left but the text in it.
+        hostile = "<img src=x onerror=alert(1)>"
+        put(dashboard, "Range", {"rows": [{"who": hostile, "a.b": 1234.5}, {"who": None, "a.b": None}]})
+        cells = panel(page, 1).locator(".ag-row:first-child .ag-cell")
+        expect(cells).to_have_text([hostile, "1,234.5"], timeout=PATIENCE_MS)
+        title = {"text": f"{hostile}<<b>b>bold</b> <a href='https://evil.example'>link</a>"}
+        put(dashboard, "Range", {"figure": {"data": [{"y": [1]}], "layout": {"title": title}}})
+        put(dashboard, "Range", {"error": f"ValueError: {hostile}"})
+        drawn = panel(page, 1).locator(".code-plot")
+        expect(drawn.locator(".gtitle")).to_have_text(f"{hostile}bold link", timeout=PATIENCE_MS)
+        expect(panel(page, 1).locator(".code-told")).to_have_text(
+            f"ValueError: {hostile}", timeout=PATIENCE_MS
+        )
+        assert drawn.locator("a").count() == 0
+    finally:
+        running.terminate()
+        assert running.wait(60) == 0
+    expect(panel(page, 0).locator(".code-empty")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def put(dashboard: Dashboard, name: str, body: dict[str, Any]) -> None:
+    answer = requests.put(f"{dashboard.url}/api/panels/{name}", json=body, headers=FROM_HERE, timeout=60)
+    assert answer.status_code == 204, answer.text
+
+
+def parts(dashboard: Dashboard, name: str) -> list[dict[str, Any]]:
+    return list(stored(dashboard, name)["layout"]["parts"])

@@ -260,17 +260,18 @@ export class Dock {
     const found = [...this.frames].find(([, { frame }]) => frame && frame.contentWindow === source);
     if (!found || typeof data !== "object" || !data) return;
     const [id, frame] = found;
-    const { view, followed, ready, state, alert } = data;
+    const { view, followed, ready, state, alert, named } = data;
     if (ready) frame.ready();
     if (alert) this.onAlert(alert);
     if (state) {
       frame.state = state;
       this.tellState();
     }
-    if (!view) return;
+    if (!view && named === undefined) return;
     const panel = /** @type {Panel} */ (this.panels.get(id));
-    if (view.symbol) panel.symbol = view.symbol;
-    if (CHARTS.includes(panel.kind)) panel.interval = view.interval;
+    if (named) panel.name = named;
+    if (view?.symbol) panel.symbol = view.symbol;
+    if (view && CHARTS.includes(panel.kind)) panel.interval = view.interval;
     this.api.getPanel(id)?.setTitle(titleOf(panel));
     if (frame.frame) frame.frame.title = titleOf(panel);
     for (const draw of this.heads) draw();
@@ -307,5 +308,6 @@ function titleOf(panel) {
   if (!panel) return "";
   const kind = KINDS[/** @type {keyof typeof KINDS} */ (panel.kind)] ?? panel.kind;
   if (panel.kind === "chart" && panel.symbol) return `${panel.symbol} ${panel.interval ?? ""}`.trim();
+  if (panel.kind === "code" && panel.name) return panel.name;
   return OF_A_SYMBOL.includes(panel.kind) && panel.symbol ? `${kind} ${panel.symbol}` : kind;
 }

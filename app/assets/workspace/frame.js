@@ -5,8 +5,8 @@
 
 /** A frame that does not tell that it is there keeps those after it waiting for no longer than this, ms. */
 const READY_MS = 10_000;
-/** Names in the address: what the page calls them. @type {[string, "symbol" | "interval" | "link"][]} */
-const ASKED = [["symbol", "symbol"], ["interval", "interval"], ["link", "link"]];
+/** Names in the address: what the page calls them. @type {[string, "symbol" | "interval" | "link" | "name"][]} */
+const ASKED = [["symbol", "symbol"], ["interval", "interval"], ["link", "link"], ["name", "name"]];
 
 /** Frames that are to be made, one after another: each takes the browser a second or so, and the first is to be there first. @type {Frame[]} */
 const waiting = [];

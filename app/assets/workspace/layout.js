@@ -1,7 +1,7 @@
 // Layouts: in the form in which they are stored (app/web/workspaces.py), in Dockview's, and those that are ready made.
 
 /**
- * @typedef {{kind: string, symbol?: string, interval?: string, link?: string, same_interval?: boolean}} Panel
+ * @typedef {{kind: string, symbol?: string, interval?: string, name?: string, link?: string, same_interval?: boolean}} Panel
  * @typedef {{share: number, panels?: Panel[], active?: number, parts?: Part[]}} Part
  * @typedef {{across: boolean, parts: Part[]}} Layout
  */
@@ -14,6 +14,7 @@ export const KINDS = {
   overview: "Movers",
   orderflow: "Order flow",
   feeds: "Feeds",
+  code: "Script",
 };
 export const COLORS = ["red", "green", "blue", "amber"];
 /** Those that show one symbol. */

@@ -39,6 +39,7 @@ export class Member {
   open() {
     if (panel === "overview") void this.page.glance.toggle();
     if (panel === "alerts") void this.page.alerts.with((/** @type {any} */ alerts) => alerts.show(true));
+    if (panel === "code") void import("../code/code.js").then(({ Code }) => (this.page.code = new Code(this.page)));
     if (panel === "feeds") this.page.status.feeds.show(true);
   }
 

@@ -367,7 +367,7 @@ function draft() {
 
 /** A layout without what its panels show now: they follow those of their colour by themselves. @param {any} layout @returns {any} */
 function shapeOf(layout) {
-  if (layout.panels) return { ...layout, panels: layout.panels.map((/** @type {any} */ { kind, link }) => [kind, link ?? ""]) };
+  if (layout.panels) return { ...layout, panels: layout.panels.map((/** @type {any} */ { kind, link, name }) => [kind, link ?? "", name ?? ""]) };
   return { ...layout, parts: layout.parts?.map(shapeOf) };
 }
 

@@ -137,6 +137,39 @@ def test_polling_gets_what_changed_or_a_snapshot() -> None:
     assert orjson.loads(frames.poll(ALL, 1_000, ["no such thing"]))["errors"] == ["no such thing"]
 
 
+def test_a_panel_comes_whole_whenever_it_is_another_and_tells_nothing_of_the_market() -> None:
+    state = state_of("A")
+    state.sent_us = NOON
+    frames = builder(state)
+    watched, complaints = parse_subscription({"panel": "P"}, {"A"})
+    assert (watched, complaints) == (Subscription(panel="P"), [])
+    frames.set_panel("other", b'{"name":"other"}')
+    snapshot, has = built(frames, watched, NEVER)
+    assert snapshot is not None
+    assert snapshot["panel"] == {"name": "P", "state": "absent"}
+    frames.set_panel("P", b'{"name":"P","rows":[1]}')
+    frame, now = built(frames, watched, has)
+    assert frame is not None
+    assert frame == {
+        "type": "frame",
+        "version": state.version,
+        "time": NOON // 1000,
+        "panel": {"name": "P", "rows": [1]},
+    }
+    assert orjson.loads(frames.poll(watched, has.panel, []))["panel"] == frame["panel"]
+    frames.set_panel("other", None)
+    assert built(frames, watched, now)[0] is None
+    frames.set_panel("P", None)
+    gone, now = built(frames, watched, now)
+    assert gone is not None
+    assert gone["panel"] == {"name": "P", "state": "absent"}
+    assert built(frames, watched, now)[0] is None
+    for wrong in (3, "", "x" * 81, "a\nb"):
+        assert parse_subscription({"panel": wrong}, {"A"})[1][0].startswith(
+            "panel: a panel's name is a text of"
+        )
+
+
 def test_a_tape_tick_with_a_huge_seq_comes_as_text() -> None:
     state = state_of("A")
     state.open_tape("A")

@@ -83,7 +83,7 @@ async def _people(pool: Pool, sessions: dict[str, str], tokens: dict[str, str]) 
         )
     admin = await users.find_user(pool, "admin")
     assert admin is not None
-    scopes: tuple[Scope, ...] = ("read", "metrics", "admin")
+    scopes: tuple[Scope, ...] = ("read", "metrics", "admin", "panels")
     for scope in scopes:
         token = tokens[f"{scope} token"] = TOKEN_PREFIX + new_token()
         await users.add_token(pool, admin.id, scope, token_hash(token), [scope], days=1)
