@@ -53,9 +53,7 @@ export class Code {
     head.className = "panel-head";
     head.append(this.choice, this.when);
     this.at.prepend(head, this.told, this.place, this.empty);
-    const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: new URL("code.css", import.meta.url).href, onload: () => (this.at.hidden = false) });
-    document.head.append(style);
+    this.at.hidden = false;
     this.choice.addEventListener("change", () => this.choose(this.choice.value));
     this.choice.addEventListener("focus", () => void this.list());
     onLook(() => this.draw());
