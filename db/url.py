@@ -91,9 +91,11 @@ def each_server(url: str) -> list[str]:
 
 
 def each_url(text: str | None) -> list[str]:
-    """The addresses of a list with commas between, each for libpq; of nothing, none.  A comma within one parts its hosts."""
+    """The addresses of TICKDECK_READ_URL, a list with commas between, each for libpq; of nothing, none.  A comma within one parts its hosts."""
     return [
-        libpq_url(each.strip()) for each in re.split(r",(?=\s*\w+(?:\+\w+)?://)", text or "") if each.strip()
+        _parsed(each.strip(), "TICKDECK_READ_URL").written()
+        for each in re.split(r",(?=\s*\w+(?:\+\w+)?://)", text or "")
+        if each.strip()
     ]
 
 
@@ -134,12 +136,12 @@ def place_of(url: str) -> str:
     return f"{servers}/{parsed.database or ''}"
 
 
-def _parsed(url: str) -> _Address:
+def _parsed(url: str, name: str = "DATABASE_URL") -> _Address:
     found = _FORM.fullmatch(url)
     if found is None:
-        raise ConfigurationError("DATABASE_URL is no address of the form postgresql://user@host:port/name")
+        raise ConfigurationError(f"{name} is no address of the form postgresql://user@host:port/name")
     if found["scheme"] not in {"postgresql", "postgres", "timescaledb"}:
-        raise ConfigurationError(f"DATABASE_URL must start with postgresql://, not {found['scheme']}://")
+        raise ConfigurationError(f"{name} must start with postgresql://, not {found['scheme']}://")
     user, password = found["user"], found["password"]
     parsed = _Address(
         None if user is None else unquote(user),

@@ -94,7 +94,7 @@ def test_a_list_of_addresses_may_hold_such_with_several_servers() -> None:
         "a:5432,b:5432/d",
         "c:1/d",
     ]
-    with pytest.raises(ConfigurationError, match="is no address"):
+    with pytest.raises(ConfigurationError, match="TICKDECK_READ_URL is no address"):
         each_url("a.example")
 
 
