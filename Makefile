@@ -34,8 +34,10 @@ FUZZ ?= 25
 fuzz: $(DEV)        ## files, messages, notifications, REST, replays: whatever may come; FUZZ=25 times as much as in make test
 	TICKDECK_FUZZ=$(FUZZ) $(VENV)/bin/pytest -q --timeout 3600 -k "$(FUZZED)" $(ARGS) \
 		tests/app/web/test_messages.py tests/app/web/test_errors.py tests/app/replay/test_state.py tests/app/replay/test_clock.py \
-		tests/app/live/test_hub.py tests/db/market/test_messages.py tests/feeds/csv/test_reader.py tests/feeds/test_spill.py
-FUZZED := no_message_ends or every_answer_is or state or no_control or add_up or any_json or any_field or equals_reading or no_bytes or dialect or comes_back or any_damage
+		tests/app/live/test_hub.py tests/db/market/test_messages.py tests/feeds/csv/test_reader.py tests/feeds/csv/test_tables.py \
+		tests/feeds/test_spill.py tests/db/ticks tests/db/candles/test_read.py tests/db/candles/test_imported.py tests/db/test_quotes.py \
+		tests/app/test_export_file.py
+FUZZED := no_message_ends or every_answer_is or state or no_control or add_up or any_json or any_field or equals_reading or no_bytes or dialect or comes_back or any_damage or read_back or is_a_fold or overlapping_ticks or ticks_win
 
 check: $(DEV)       ## lint, format, types, layers
 	$(VENV)/bin/ruff check .

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.feeds.csv.test_reader import Tick, ticks_of_any_kind
+from tests.fuzzing import examples
 from tickdeck.app.export import format_of, written_to
 from tickdeck.app.rows import TICK_COLUMNS, candles_csv, header_csv, ticks_csv
 from tickdeck.app.table_files import ENDINGS
@@ -157,7 +158,7 @@ def test_what_is_there_is_replaced_only_where_that_is_asked_for(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(on_files, max_examples=30)
+@settings(on_files, max_examples=examples(15))
 @given(pages=st.lists(ticks_of_any_kind, min_size=1, max_size=3))
 def test_every_tick_is_read_back_as_it_was_from_a_typed_file(
     tmp_path: Path, ending: str, pages: list[list[Tick]]

@@ -94,10 +94,10 @@ def page(desktop: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture(scope="package")
 def walking(_tickdeck_databases: Databases) -> Iterator[Dashboard]:
-    """A dashboard with a random walk of 20 symbols at 200 ticks a second, for all tests that only look."""
+    """A dashboard with a random walk of 20 symbols at 50 ticks a second, for all tests that only look."""
     with (
         _tickdeck_databases.copy() as url,
-        Dashboard(url, "run", "--symbols", "20", "--rate", "200") as dashboard,
+        Dashboard(url, "run", "--symbols", "20", "--rate", "50") as dashboard,
     ):
         dashboard.until_fed()
         yield dashboard

@@ -151,7 +151,7 @@ def test_plotly_draws_the_same_picture(
 
 def test_late_ticks_change_candles_that_wait(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     dashboard, market = quiet
-    sixtieth = waiting(market, watched, dashboard)
+    sixtieth = waiting(market, watched, dashboard, ("out",) * 2)  # room for five candles that wait
     before = shown(watched)
     market.trade(market.symbol, 107.0, time=sixtieth + timedelta(seconds=4), size=50)
     watched.until(
@@ -162,6 +162,7 @@ def test_late_ticks_change_candles_that_wait(quiet: tuple[Dashboard, Market], wa
     market.trade(market.symbol, 106.0, time=sixtieth + timedelta(seconds=15))  # an empty bucket until now
     watched.until(f"() => ({SHOWN})().last === 64")
     before = shown(watched)
+    assert {"60", "61", "62", "63"} <= set(before["layer"]["prices"]), "Plotly has none of them yet"
     drag(watched, 60, -60)
     watched.until(f"{WAITING} === 1")
     trace = shown(watched)["trace"]

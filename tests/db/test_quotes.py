@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.reference import MINUTE, Tick, day_start, distinct, fold_all, store, utc
 from tickdeck.db.market.types import UPDATES_LAST, Quote
 from tickdeck.db.quotes import read_quotes
@@ -67,7 +68,7 @@ ticks = st.builds(
     updates=st.one_of(st.none(), st.integers(0, 7)),
 )
 on_a_database = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(16), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -307,7 +307,7 @@ def test_a_random_walk_of_controls_ends_where_its_clock_says(tickdeck_db: str) -
             await player.close()
             await pool.close()
 
-    @settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(MOVE, min_size=3, max_size=14))
     def walks(moves: list[tuple[str, object]]) -> None:
         asyncio.run(walk(moves))

@@ -12,6 +12,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.reference import Tick, distinct, fold_all, store, utc
 from tickdeck.db.candles.imported import list_imported, store_bars
 from tickdeck.db.candles.read import candle_pages, read_candles, read_candles_at
@@ -114,7 +115,9 @@ def rounded(candles: list[Candle]) -> list[Any]:
     ]  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(market=markets(), data=st.data())
 async def test_ticks_win_and_nothing_counts_twice_at_any_interval(
     tickdeck_db: str, market: tuple[str, list[Tick], list[Bar]], data: st.DataObject

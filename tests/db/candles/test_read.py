@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.reference import MINUTE, Tick, distinct, fold, same, store, utc
 from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.errors import MarketDataError
@@ -95,7 +96,7 @@ async def play(connection: asyncpg.Connection, story: Story) -> str:
 
 # Each example is read at every interval.
 on_a_database = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

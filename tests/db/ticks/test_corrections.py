@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.db.candles.test_read import HOUR, Story, play, stories
+from tests.fuzzing import examples
 from tests.heard import hearing
 from tests.reference import Tick, fold, same
 from tickdeck.db.candles.read import read_candles
@@ -40,7 +41,9 @@ def corrections(draw: st.DrawFn, story: Story) -> list[tuple[int, Tick | None]]:
     ]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(story=stories(), data=st.data())
 async def test_every_interval_is_a_fold_of_the_corrected_ticks(
     tickdeck_db: str, story: Story, data: st.DataObject

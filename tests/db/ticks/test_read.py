@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.reference import MINUTE, Tick, distinct, store, utc
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.market.types import TickBatch
@@ -34,7 +35,7 @@ ticks = st.builds(
     ask=st.one_of(st.none(), st.just(100.5)),
 )
 on_a_database = settings(
-    max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 Key = tuple[int, int, str, float, float, float | None, float | None]
 

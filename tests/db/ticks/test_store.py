@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.heard import Heard, hearing
 from tests.market_stories import NUMBERS, Model, Offer, batch_of, offers
 from tests.reference import Tick, same, utc
@@ -27,7 +28,7 @@ from tickdeck.db.ticks.store import TickStore
 from tickdeck.testing.ticks import TickFactory
 
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=examples(16),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -122,7 +123,7 @@ def test_any_ticks_in_any_batches(tickdeck_db: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("writers", [2, 4])
-@settings(SETTINGS, max_examples=15)
+@settings(SETTINGS, max_examples=examples(8))
 @given(seed=st.integers(0, 2**32))
 def test_writers_with_overlapping_ticks(tickdeck_db: str, writers: int, seed: int) -> None:
     """Each writes some ticks of every other, in its own order and batches, over several days."""

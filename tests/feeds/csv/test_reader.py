@@ -160,7 +160,7 @@ def rows_of(batch: TickBatch) -> list[Tick]:
 
 
 @settings(
-    max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(ticks=ticks_of_any_kind, dialect=dialects)
 def test_any_ticks_in_any_dialect_read_back_identical(
@@ -185,7 +185,7 @@ styles = st.sampled_from([None, "s", "ms", "us", "ns"])
 
 
 @settings(
-    max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(cells=st.lists(st.tuples(*[junk] * 9), min_size=1, max_size=30), unit=styles)
 def test_reading_by_columns_equals_reading_row_by_row(
@@ -317,7 +317,7 @@ rubbish = st.lists(
 
 
 @settings(
-    max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(
     pieces=rubbish,

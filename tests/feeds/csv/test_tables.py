@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.feeding import Tickdeck
 from tests.feeds.csv.test_packing import read
 from tests.feeds.csv.test_reader import FIELDS, Tick, rows_of, ticks_of_any_kind
+from tests.fuzzing import examples
 from tests.paths import SHARED
 from tickdeck.feeds.csv.options import parse_options
 from tickdeck.feeds.csv.reader import CsvReader
@@ -63,7 +64,7 @@ def table_of(ticks: list[Tick], unit: str = "us") -> pa.Table:
 
 @pytest.mark.parametrize("kind", WRITERS)
 @settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     deadline=None,
 )  # fmt: skip
 @given(ticks=ticks_of_any_kind)
