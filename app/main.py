@@ -193,7 +193,7 @@ def _application(
     app.include_router(workspaces.router(door.pool, sharing))
     app.include_router(workspace.router())
     app.include_router(alerts.router(door.pool, history, settings.alerts))
-    app.include_router(corrections.router(door.pool, history))
+    app.include_router(corrections.router(door.pool, pool))
     app.include_router(feeds.router(door.pool, pool))
     app.include_router(panels.router(board))
     app.include_router(state.router(hub.health, hub.metrics.registry))

@@ -48,7 +48,8 @@ class DataDay(NamedTuple):
 
 async def instruments_of(source: Source, symbols: Sequence[str]) -> list[Instrument]:
     """The instruments of `symbols`, in that order; raise `UnknownSymbolError` for the first that is none."""
-    known = {each.symbol: each for each in await list_instruments(source)}
+    async with reading(source) as connection:
+        known = {each.symbol: each for each in await list_instruments(connection)}
     for symbol in symbols:
         if symbol not in known:
             raise UnknownSymbolError(symbol)
