@@ -246,6 +246,7 @@ def test_the_commands(
     assert "the minutes of 4 archived days are left out" in tickdeck("verify").out
     with pytest.raises(SchemaError, match="archive restore --all"):
         downgrade(tickdeck.url, "0031")
+    assert tickdeck("db", "migrate").code == 0  # those after it had gone
     damaged = root / catalogue(tickdeck.url)[0].file
     content = damaged.read_bytes()
     damaged.write_bytes(content[:-1] + b"!")
