@@ -22,11 +22,11 @@ with given as materialized (
     join candles c on c.symbol = g.symbol and c.interval = '1d' and c.bucket = g.label
         and c.bucket >= $3 and c.bucket < $4::timestamptz + interval '1 hour'
     where c.last_time < g.sure
-      and not exists (      -- its hours are all before: what has no price does not show in last_time
-          select from candles h
-          where h.symbol = g.symbol and h.interval = '1h' and h.bucket >= g.sure
-            and h.bucket >= $3 and h.bucket < $4::timestamptz + interval '26 hours'
-            and h.bucket < g.label + interval '26 hours')
+      and not exists (      -- nor a minute of it without a price, which does not show in last_time
+          select from candles m
+          where m.symbol = g.symbol and m.interval = '1m' and m.bucket >= g.sure and m.bucket >= g.first
+            and m.bucket >= $3 and m.bucket < $4::timestamptz + interval '26 hours'
+            and m.bucket < g.label + interval '26 hours')
 ), parts as (
     select * from days
     union all

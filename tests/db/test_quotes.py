@@ -111,6 +111,32 @@ async def test_quotes_are_the_latest_day_now_and_at_any_instant(
         await connection.close()
 
 
+@pytest.mark.parametrize("hours", [1, 2, 3])
+async def test_ticks_without_a_price_count_once_in_a_day_that_begins_at_half_past(
+    tickdeck_db: str, hours: int
+) -> None:
+    """Such a day folds from its minutes, those of hours that are not built yet among them; a candle without a price has no
+    time of a last tick to tell that by.
+    """
+    zone = "Asia/Kolkata"
+    listed = [
+        [Tick(utc("2024-03-11T18:30"), 0, 99.0, 5.0, updates=4)],
+        [Tick(utc("2024-03-12T01:00"), 0, 98.0, 3.0), Tick(utc("2024-03-12T02:00"), 0, 99.0, 7.0, updates=4)],
+    ]
+    connection = await asyncpg.connect(tickdeck_db)
+    try:
+        for number, each in enumerate(listed):
+            await connection.execute(
+                "insert into instruments (symbol, timezone) values ($1, $2)", f"S{number}", zone
+            )
+            await store(connection, f"S{number}", each)
+        await connection.fetchval("select tickdeck_build_candles_v1($1)", hours)
+        for number, each in enumerate(listed):
+            assert await read_quotes(connection, [f"S{number}"]) == reference(f"S{number}", each, zone)
+    finally:
+        await connection.close()
+
+
 async def test_all_symbols_are_quoted_in_order_and_those_without_ticks_are_not(tickdeck_db: str) -> None:
     connection = await asyncpg.connect(tickdeck_db)
     try:
