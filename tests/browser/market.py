@@ -82,6 +82,15 @@ class Market:
             (feed, symbol, stretches),
         )
 
+    def hear(self, feed: str) -> None:
+        """The feed says that it runs, as each does every second: of one that was not heard of, nobody knows that."""
+        self._connection.execute(
+            "with heard as (update feeds set seen_at = now() where name = %s"
+            " returning name, kind, state, detail, stored, rejected)"
+            " select pg_notify('tickdeck_v2', json_build_object('feed', row_to_json(heard))::text) from heard",
+            (feed,),
+        )
+
     def fill(self, feed: str) -> None:
         """What the feed had missed is there now, and the feed ends."""
         self._connection.execute("update feed_gaps set state = 'filled' where feed = %s", (feed,))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.browser.dashboard import Dashboard
 from tests.browser.market import Market
@@ -70,7 +71,11 @@ def test_a_row_says_how_old_it_is_and_shows_all_of_its_numbers(
     )
     page = watched.page
     page.click("#status-feeds")
-    page.click('#feeds tr[data-live="a live one"] td')
+    while page.locator("#feed-symbols").is_hidden():
+        market.hear("a live one")
+        with suppress(Error):
+            page.click('#feeds tr[data-live="a live one"] td', timeout=2_000)
+        watched.settle()
     expect(page.locator("#feed-symbols li")).to_have_text(["BTC/USDT\u00d7"])
     page.fill("#feed-symbols input", "SOL/USDT")
     page.keyboard.press("Enter")
