@@ -145,8 +145,8 @@ async def publish_feed(
     """Publish all that a feed yields, until it ends; returns what became of it: `stored` is what the bus has.
 
     `journal` has what it has published before, once it is asked for batches.  `spill`: where ticks wait on disk for a bus
-    that is away; what is there is published before the feed begins.  `instruments`: those of the feed, again and again.  Raises `FeedRunsError` where another process publishes the
-    feed, and `FeedError` where it cannot go on.  Cancellation publishes what is held and passes through.
+    that is away; what is there is published before the feed begins.  `instruments`: those of the feed, again and
+    again.  Raises `FeedRunsError` where another process publishes the feed, and `FeedError` where it cannot go on.  Cancellation publishes what is held and passes through.
     """
     keeper = _Keeper(bus, feed, journal, restarts)
     await keeper.begin()
@@ -176,6 +176,8 @@ class _Keeper:
         self._run = uuid4().hex
         self._number = 0
         """Of the newest state, which is ours."""
+        self._told: list[Instrument] = []
+        """What was said of its instruments."""
         self._fault = Fault("bus_is_away", "bus_is_back")
 
     async def begin(self) -> None:
@@ -244,6 +246,8 @@ class _Keeper:
             await asyncio.wait(beside, timeout=_FAREWELL_S)
             with suppress(BusAwayError, FeedRunsError, TimeoutError):
                 async with asyncio.timeout(_FAREWELL_S):
+                    if instruments is not None:  # a feed that ends at once has not come to it
+                        await self._say_instruments(instruments)
                     await self._say(writer, sink, state, detail)
 
     async def _beat(self, writer: FeedWriter, sink: BusSink) -> None:
@@ -275,11 +279,13 @@ class _Keeper:
 
     async def _keep_instruments(self, instruments: Callable[[], Awaitable[list[Instrument]]]) -> None:
         """Say what the source knows of its instruments, and again where it changes."""
-        told: Any = None
         while True:
-            found = await instruments()
-            if found and found != told:
-                with suppress(BusAwayError):
-                    await self._bus.write_state(self._feed.name, orjson.dumps(found), "instruments")
-                    told = found
-            await asyncio.sleep(INSTRUMENTS_S if told else HEARTBEAT_S)
+            with suppress(BusAwayError):
+                await self._say_instruments(instruments)
+            await asyncio.sleep(INSTRUMENTS_S if self._told else HEARTBEAT_S)
+
+    async def _say_instruments(self, instruments: Callable[[], Awaitable[list[Instrument]]]) -> None:
+        found = await instruments()
+        if found and found != self._told:
+            await self._bus.write_state(self._feed.name, orjson.dumps(found), "instruments")
+            self._told = found
