@@ -209,6 +209,8 @@ def test_the_page_below_a_prefix(front: Front, desk: BrowserContext, console: Co
     page = watched.page
     page.goto(f"{front.url}?interval=5m")
     page.wait_for_url(f"{front.url}/login?next=*")
+    # The browser says where it cannot focus it any more.
+    expect(page.get_by_label("Name")).to_be_focused()
     page.get_by_label("Name").fill("anna")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

@@ -40,6 +40,8 @@ def guarded(_tickdeck_databases: Databases, provider: LocalProvider) -> Iterator
 def sign_in(watched: Watched, dashboard: Dashboard, password: str = PASSWORD) -> None:
     watched.page.goto(f"{dashboard.url}/?interval=5m")
     watched.page.wait_for_url("**/login?next=*")
+    # The browser says where it cannot focus it any more.
+    expect(watched.page.get_by_label("Name")).to_be_focused()
     watched.page.get_by_label("Name").fill("anna")
     watched.page.get_by_label("Password").fill(password)
     watched.page.get_by_role("button", name="Sign in").click()
