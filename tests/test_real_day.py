@@ -5,7 +5,8 @@ The file lies beside the repository, never in it; without it the small sample in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,18 +15,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.feeding import Tickdeck
 from tests.paths import REAL_DAY, SAMPLE
+from tests.reference import utc
 from tickdeck.db import frames
 from tickdeck.db.candles.build import Builder
-from tickdeck.db.candles.read import read_candles_at
+from tickdeck.db.candles.read import read_candles, read_candles_at
 from tickdeck.db.candles.verify import verify
+from tickdeck.db.market.orderflow import FlowCells, profile_of
 from tickdeck.db.market.sessions import TradingCalendar
 from tickdeck.db.market.types import INTERVALS, TickBatch
+from tickdeck.db.orderflow import OrderFlowBuilder, read_cells
 from tickdeck.db.quotes import read_quotes
 from tickdeck.db.replay_reads import read_regular_day
 from tickdeck.db.session import open_pool
 from tickdeck.db.ticks.store import TickStore
+from tickdeck.testing.databases import Databases
 
+DAY: Final = REAL_DAY if REAL_DAY.exists() else SAMPLE
 NEW_YORK: Final = "America/New_York"
 RULES: Final[Mapping[str, str]] = {
     "1s": "1s", "5s": "5s", "15s": "15s", "30s": "30s", "1m": "1min", "3m": "3min", "5m": "5min", "15m": "15min",
@@ -35,13 +42,12 @@ RULES: Final[Mapping[str, str]] = {
 
 @pytest.fixture(scope="module")
 def trades() -> pd.DataFrame:
-    """The file's rows in its order, `seq` their number, times in New York."""
-    rows = pd.read_csv(
-        REAL_DAY if REAL_DAY.exists() else SAMPLE, dtype={"symbol": str, "exchange": str, "conditions": str}
-    )
-    rows["seq"] = np.arange(len(rows))
+    """The file's rows in order, times in New York; `seq` as Tickdeck numbers rows that have none."""
+    rows = pd.read_csv(DAY, dtype={"symbol": str, "exchange": str, "conditions": str})
+    if "seq" not in rows:
+        rows["seq"] = rows.groupby(["symbol", "time"]).cumcount() + 1
     rows["time"] = pd.to_datetime(rows["time"], format="ISO8601").dt.tz_convert(NEW_YORK)
-    return rows.sort_values(["time", "seq"], ignore_index=True)
+    return rows.sort_values(["time", "seq"], ignore_index=True, kind="stable")
 
 
 def batch_of(rows: pd.DataFrame) -> TickBatch:
@@ -63,55 +69,64 @@ def resampled(rows: pd.DataFrame, rule: str) -> pd.DataFrame:
     wanted["volume"] = grouped["size"].sum().astype(float)
     wanted["turnover"] = grouped["turnover"].sum()
     wanted["trades"] = grouped["price"].count()
+    wanted["first_seq"], wanted["last_seq"] = grouped["seq"].first(), grouped["seq"].last()
     wanted.index = pd.DatetimeIndex(wanted.index).tz_convert("UTC").as_unit("us")
     return wanted[wanted["trades"] > 0]
 
 
-async def test_the_day_reads_as_pandas_resamples_it(
-    tickdeck_db: str, trades: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+def test_the_day_is_stored_once_and_reads_as_pandas_resamples_it(
+    tickdeck: Tickdeck, trades: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", tickdeck_db)
-    owner = await asyncpg.connect(tickdeck_db)
     symbols = sorted(trades["symbol"].unique())
-    await owner.executemany(
-        "insert into instruments (symbol, timezone) values ($1, $2)", [(each, NEW_YORK) for each in symbols]
-    )
-    await owner.close()
-    writer = await open_pool(tickdeck_db, role="writer")
-    reader = await open_pool(tickdeck_db, role="reader")
+    first = tickdeck("load", DAY, "--conditions", "all", "--json")
+    assert (first.code, first.summary["stored"], first.summary["rejected"]) == (0, len(trades), 0)
+    assert first.summary["assumed_us_equities"] == symbols
+    monkeypatch.setenv("DATABASE_URL", tickdeck.url)
+    candles = {
+        (symbol, interval): resampled(trades[trades["symbol"] == symbol], rule)
+        for symbol in symbols
+        for interval, rule in RULES.items()
+    }
+    for (symbol, interval), wanted in candles.items():
+        found = frames.candles(symbol, interval)
+        pd.testing.assert_frame_equal(
+            found, wanted[found.columns], check_freq=False, check_names=False, rtol=1e-12, atol=0
+        )
+    asyncio.run(_build_and_check(tickdeck.url, trades, candles))
+    again = tickdeck("load", DAY, "--conditions", "all", "--json")
+    assert (again.code, again.summary["stored"], again.summary["rejected"]) == (0, 0, 0)
+    assert again.summary["already"] == len(trades)
+
+
+async def _build_and_check(
+    url: str, trades: pd.DataFrame, candles: Mapping[tuple[str, str], pd.DataFrame]
+) -> None:
+    """Once built they are the same; those of seconds are never built."""
+    reader = await open_pool(url, role="reader")
     try:
-        candles = {
-            (symbol, interval): resampled(trades[trades["symbol"] == symbol], rule)
-            for symbol in symbols
-            for interval, rule in RULES.items()
-        }
-        store = TickStore(writer)
-        for batch in batch_of(trades).chunks(50_000):
-            assert (await store.write(batch)).stored == len(batch)
-        for built in (False, True):
-            if built:
-                assert await Builder(reader).drain() > 0
-            for (symbol, interval), wanted in candles.items():
-                if built and interval.endswith("s"):
-                    continue  # these read the same once built
-                found = frames.candles(symbol, interval)
-                pd.testing.assert_frame_equal(
-                    found, wanted, check_freq=False, check_names=False, rtol=1e-12, atol=0
-                )
+        assert await Builder(reader).drain() > 0
+        for symbol in sorted({symbol for symbol, _ in candles}):
+            for interval in INTERVALS:
+                if interval.endswith("s"):
+                    continue
+                wanted = candles[symbol, interval]
+                found = await read_candles(reader, symbol, interval, limit=100_000)
+                assert [c.time_us for c in found] == wanted.index.astype("int64").tolist()
+                for name in wanted.columns:
+                    stored = [getattr(candle, name) for candle in found]
+                    np.testing.assert_allclose(stored, wanted[name], rtol=1e-12, atol=0)
         assert await verify(reader) == []
-        await _check_instants(reader, trades, symbols)
+        await _check_instants(reader, trades, sorted({symbol for symbol, _ in candles}))
     finally:
         await reader.close()
-        await writer.close()
 
 
 async def _check_instants(reader: Any, trades: pd.DataFrame, symbols: list[str]) -> None:
     """The day as it was at some instants, in the middle of ticks that share their time too."""
     whole = batch_of(trades)
-    for position in np.random.default_rng(7).integers(0, len(trades), 8):
-        row = trades.iloc[int(position)]
-        at = (int(whole.time_us[position]), int(row["seq"]))
-        past = trades.iloc[: int(position) + 1]
+    for position in np.random.default_rng(7).integers(0, len(trades), 4):
+        at = (int(whole.time_us[position]), int(whole.seq[position]))
+        past = trades[(whole.time_us < at[0]) | ((whole.time_us == at[0]) & (whole.seq <= at[1]))]
         quotes = {quote.symbol: quote for quote in await read_quotes(reader, at=at)}
         assert sorted(quotes) == sorted(past["symbol"].unique())
         for symbol in sorted(quotes):
@@ -135,34 +150,56 @@ async def _check_instants(reader: Any, trades: pd.DataFrame, symbols: list[str])
             )
 
 
+@pytest.fixture(scope="module")
+def spy(trades: pd.DataFrame) -> tuple[pd.DataFrame, TickBatch]:
+    """SPY's rows, and the ticks that they are, with exchanges and conditions."""
+    rows = trades[trades["symbol"] == "SPY"]
+    ticks = replace(
+        batch_of(rows),
+        exchange=rows["exchange"].to_numpy(object),
+        conditions=rows["conditions"].to_numpy(object),
+    )
+    return rows, ticks
+
+
+@pytest.fixture(scope="module")
+def stored(_tickdeck_databases: Databases, spy: tuple[pd.DataFrame, TickBatch]) -> Iterator[str]:
+    """The address of a database with SPY's day, each tick moving what its conditions say."""
+
+    async def store(url: str) -> None:
+        owner = await asyncpg.connect(url)
+        await owner.execute("insert into instruments (symbol, timezone) values ('SPY', $1)", NEW_YORK)
+        await owner.close()
+        writer = await open_pool(url, role="writer")
+        for part in spy[1].chunks(50_000):
+            assert (await TickStore(writer).write(part)).stored == len(part)
+        await writer.close()
+
+    with _tickdeck_databases.copy() as url:
+        asyncio.run(store(url))
+        yield url
+
+
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day lies beside the repository only")
-async def test_average_prices_and_late_reports_move_no_price(tickdeck_db: str, trades: pd.DataFrame) -> None:
+async def test_average_prices_and_late_reports_move_no_price(
+    stored: str, spy: tuple[pd.DataFrame, TickBatch]
+) -> None:
     """SPY's evening is the market's, without the reports of a million shares at 168.90 agreed on at noon."""
-    owner = await asyncpg.connect(tickdeck_db)
-    await owner.execute("insert into instruments (symbol, timezone) values ('SPY', $1)", NEW_YORK)
-    await owner.close()
-    writer = await open_pool(tickdeck_db, role="writer")
+    rows, batch = spy
+    reader = await open_pool(stored, role="reader")
     try:
-        rows = trades[trades["symbol"] == "SPY"]
-        batch = batch_of(rows)
-        batch = replace(
-            batch, exchange=rows["exchange"].to_numpy(object), conditions=rows["conditions"].to_numpy(object)
-        )
-        store = TickStore(writer)
-        for part in batch.chunks(50_000):
-            await store.write(part)
-        (day,) = await read_candles_at(writer, "SPY", "1d", at=(int(batch.time_us[-1]), 2**63 - 1))
+        (day,) = await read_candles_at(reader, "SPY", "1d", at=(int(batch.time_us[-1]), 2**63 - 1))
         assert (day.open, day.high, day.low, day.close) == (167.41, 168.45, 167.01, 167.3)
         official = rows["conditions"].map(lambda mask: int(mask, 16) & (1 << 24 | 1 << 26) != 0)
         assert official.any()
         assert (day.volume, day.trades) == (rows["size"][~official].sum(), len(rows))
-        minutes = await read_candles_at(writer, "SPY", "1m", at=(int(batch.time_us[-1]), 2**63 - 1))
+        minutes = await read_candles_at(reader, "SPY", "1m", at=(int(batch.time_us[-1]), 2**63 - 1))
         close_us = pd.Timestamp("2013-10-07 16:00", tz=NEW_YORK).value // 1000
         evening = [candle for candle in minutes if candle.time_us >= close_us]
         assert len(evening) > 100
         assert max(candle.high for candle in evening) < 168.2
         minutes = await read_candles_at(
-            writer, "SPY", "1m", at=(int(batch.time_us[-1]), 2**63 - 1), limit=2_000
+            reader, "SPY", "1m", at=(int(batch.time_us[-1]), 2**63 - 1), limit=2_000
         )
         opens_us = pd.Timestamp("2013-10-07 09:30", tz=NEW_YORK).value // 1000
         regular = [candle for candle in minutes if opens_us <= candle.time_us < close_us]
@@ -171,12 +208,51 @@ async def test_average_prices_and_late_reports_move_no_price(tickdeck_db: str, t
             close_us - 1,
             int(batch.time_us[-1]),
         ):  # at the close, and after all that was printed since
-            shown = await read_regular_day(writer, "SPY", calendar, at_us)
+            shown = await read_regular_day(reader, "SPY", calendar, at_us)
             assert shown is not None
             assert (shown.open, shown.high, shown.low, shown.close) == (
                 regular[0].open, max(c.high for c in regular), min(c.low for c in regular), regular[-1].close,
             )  # fmt: skip
             assert (shown.open, shown.low, shown.close) == (167.42, 167.25, 167.45)
-        assert await verify(writer) == []
+        assert await verify(reader) == []
     finally:
-        await writer.close()
+        await reader.close()
+
+
+@pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day lies beside the repository only")
+async def test_the_day_has_its_point_of_control_without_average_prices(stored: str) -> None:
+    """Its order flow, folded from the ticks and once built, is what pandas makes of what the conditions say."""
+    reader = await open_pool(stored, role="reader")
+    try:
+        ticks = pd.DataFrame(
+            [
+                tuple(row)
+                for row in await reader.fetch(
+                    "select time, price, size, updates from ticks order by time, seq"
+                )
+            ],
+            columns=["time", "price", "size", "updates"],
+        )
+        start, end = utc("2013-10-07"), utc("2013-10-08")
+        fresh = await read_cells(reader, "SPY", start, end)
+        await Builder(reader).drain()
+        await OrderFlowBuilder(reader).drain()
+        both: list[FlowCells] = [fresh, await read_cells(reader, "SPY", start, end)]
+    finally:
+        await reader.close()
+    updates = ticks["updates"].fillna(7).astype(int)
+    counted = ticks[(updates & 4 > 0) & (updates & 3 > 0)].copy()
+    hour = counted["time"].dt.floor("h")
+    moved = np.sign(counted.groupby(hour)["price"].diff()).replace(0, np.nan)
+    counted["side"] = moved.groupby(hour).ffill().fillna(0)
+    for side, name in ((1, "bought"), (-1, "sold"), (0, "unsided")):
+        counted[name] = counted["size"].where(counted["side"] == side, 0.0)
+    wanted = counted.groupby("price")[["bought", "sold", "unsided"]].sum()
+    for cells in both:
+        made = profile_of(cells)
+        assert made.price.tolist() == wanted.index.tolist()
+        for name in ("bought", "sold", "unsided"):
+            assert getattr(made, name).tolist() == wanted[name].tolist()
+        assert cells.sides.ticks == int((counted["side"] != 0).sum())
+        assert made.point_of_control == wanted.sum(axis=1).idxmax()
+        assert made.point_of_control != 168.90  # one print of a million shares at an average price

@@ -13,9 +13,7 @@ import pandas as pd
 import psycopg
 import pytest
 
-from tests.feeding import Tickdeck
 from tests.flow import Row, assert_same, plain_fold
-from tests.paths import REAL_DAY
 from tests.reference import utc
 from tickdeck.db import frames
 from tickdeck.db.candles.build import build_candles
@@ -209,43 +207,6 @@ def test_notebooks_get_tables(tickdeck_db: str, monkeypatch: pytest.MonkeyPatch)
     )
     with pytest.raises(MarketDataError, match="order flow is kept by the minute: 5s is shorter"):
         frames.footprint("A", "5s")
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day is not on this machine")
-def test_a_real_day_has_its_point_of_control_without_average_prices(tickdeck: Tickdeck) -> None:
-    assert tickdeck("load", REAL_DAY, "--json").code == 0
-    columns = "time, seq, price, size, updates"
-    ticks = pd.DataFrame(
-        tickdeck.rows(f"select {columns} from ticks where symbol = 'SPY' order by time, seq"),
-        columns=columns.split(", "),
-    )
-    updates = ticks["updates"].fillna(7).astype(int)
-    counted = ticks[(updates & 4 > 0) & (updates & 3 > 0)].copy()
-    hour = counted["time"].dt.floor("h")
-    moved = np.sign(counted.groupby(hour)["price"].diff()).replace(0, np.nan)
-    counted["side"] = moved.groupby(hour).ffill().fillna(0)
-    for side, name in ((1, "bought"), (-1, "sold"), (0, "unsided")):
-        counted[name] = counted["size"].where(counted["side"] == side, 0.0)
-    wanted = counted.groupby("price")[["bought", "sold", "unsided"]].sum()
-
-    async def both() -> tuple[FlowCells, FlowCells]:
-        pool = await open_pool(tickdeck.url, role="reader", size=2)
-        try:
-            fresh = await read_cells(pool, "SPY", utc("2013-10-07"), utc("2013-10-08"))
-            await build(pool)
-            return fresh, await read_cells(pool, "SPY", utc("2013-10-07"), utc("2013-10-08"))
-        finally:
-            await pool.close()
-
-    for cells in asyncio.run(both()):
-        made = profile_of(cells)
-        assert made.price.tolist() == wanted.index.tolist()
-        for name in ("bought", "sold", "unsided"):
-            assert getattr(made, name).tolist() == wanted[name].tolist()
-        assert cells.sides.ticks == int((counted["side"] != 0).sum())
-        assert made.point_of_control == wanted.sum(axis=1).idxmax()
-        assert made.point_of_control != 168.90  # one print of a million shares at an average price
 
 
 async def test_large_trades_are_those_of_a_fold_tick_by_tick(tickdeck_db: str) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.feeding import Tickdeck
-from tests.paths import REAL_DAY, SAMPLE
+from tests.paths import SAMPLE
 from tests.reference import same
 from tickdeck.db.candles.read import read_candles
 from tickdeck.db.market.types import INTERVALS, Candle, Interval
@@ -209,19 +209,6 @@ def test_a_repaired_rejects_file_fills_the_places_that_were_left(tickdeck: Tickd
     assert tickdeck.rows("select price from ticks order by time, seq") == [
         (10.0,), (1010.5,), (10.2,), (1010.7,), (10.3,), (7.0,)
     ]  # fmt: skip
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day is not on this machine")
-def test_a_real_day_is_stored_once_and_folds_as_pandas_folds_it(tickdeck: Tickdeck) -> None:
-    first = tickdeck("load", REAL_DAY, "--conditions", "all", "--json")
-    assert (first.code, first.summary["stored"], first.summary["rejected"]) == (0, 388_417, 0)
-    assert first.summary["assumed_us_equities"] == ["AIG", "BAC", "IBM", "SPY"]
-    again = tickdeck("load", REAL_DAY, "--json")
-    assert (again.code, again.summary["stored"], again.summary["rejected"]) == (0, 0, 0)
-    assert again.summary["already"] == 388_417
-    # The others follow from these and the ticks: tests/test_real_day.py has them all.
-    assert_candles_are_those_of(REAL_DAY, tickdeck.url, ("1s", "1m", "1d"))
 
 
 def test_an_instrument_whose_prices_may_be_below_zero(tickdeck: Tickdeck, tmp_path: Path) -> None:
