@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.reference import MINUTE, Tick, store, utc
+from tickdeck.db.candles import watch as watch_module
 from tickdeck.db.candles.build import Builder, build_candles
 from tickdeck.db.candles.read import read_candles
 from tickdeck.db.candles.repair import repair, verify_and_repair
@@ -218,8 +219,9 @@ async def test_a_candle_whose_ticks_are_gone_is_not_repaired_away(
     within="half an hour",
 )
 async def test_the_last_hours_are_watched_and_trouble_is_said_once(
-    pool: Pool, owner: asyncpg.Connection
+    pool: Pool, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(watch_module, "_PAUSE", 0)  # nobody else is to feel it here
     await owner.execute(
         "insert into ticks (time, symbol, price) select now() - n * interval '1 minute', 'A', 5"
         " from generate_series(0, 90) n"

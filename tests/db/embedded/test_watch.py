@@ -20,6 +20,9 @@ def test_a_crash_loop_backs_off_and_says_why(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "LOOK_S", 0.1)
+    monkeypatch.setattr(
+        watch, "WELL_AFTER_S", 600.0
+    )  # whatever the machine does meanwhile, it ends "at once"
     tries: list[float] = []
     runs = threading.Event()
     over = threading.Event()
