@@ -1,12 +1,13 @@
 -- The largest trades of $1 in [$2, $3) up to (time, seq) = ($4, $5), at most $8: of size $6 and above or, where that is null, of the
 -- size that the share $7 of all trades does not exceed.  Which trades count, and who took the price, as tickdeck_order_flow_v1
--- has it; the tick rule is looked up for these only.
+-- has it; the tick rule is looked up for these only.  That size is materialized: of a chunk that nobody has analysed yet the planner
+-- expects one row, and would have it found out anew for each trade.
 with trades as materialized (
     select time, seq, price, size, side, case when bid <= ask then sign(price - (bid + ask) / 2) end as quoted
     from ticks
     where symbol = $1 and time >= $2 and time < $3 and (time, seq) <= ($4::timestamptz, $5::bigint)
       and (updates is null or (updates & 4 <> 0 and updates & 3 <> 0))
-), least as (
+), least as materialized (
     select coalesce($6::float8, percentile_disc($7::float8) within group (order by size)) as size from trades
 ), large as (
     select trades.*, least.size as least

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tickdeck.db.market.orderflow import FlowCells, footprint_of, profile_of, st
 from tickdeck.db.market.types import HOUR_US, MAX_SEQ, MINUTE_US, from_us
 from tickdeck.db.orderflow import OrderFlowBuilder, read_cells, read_flow, read_prints
 from tickdeck.db.session import Pool, open_pool, reading
+from tickdeck.db.statements import statement
 from tickdeck.db.tick_columns import read_tick_columns
 
 START = utc("2024-03-04T13:40")
@@ -46,12 +48,13 @@ def made_up(count: int = 4000, seed: int = 3) -> list[Row]:
 
 
 def store(url: str, rows: Sequence[Row], symbol: str = "A") -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.cursor().executemany(
-            "insert into ticks (time, symbol, seq, price, size, bid, ask, updates, side)"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [(from_us(row[0]), symbol, *row[1:]) for row in rows],
-        )
+    columns = "time, symbol, seq, price, size, bid, ask, updates, side"
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        connection.cursor().copy(f"copy ticks ({columns}) from stdin".encode()) as copy,
+    ):
+        for row in rows:
+            copy.write_row((from_us(row[0]), symbol, *row[1:]))
 
 
 async def build(pool: Any) -> int:
@@ -240,3 +243,28 @@ async def test_large_trades_are_those_of_a_fold_tick_by_tick(tickdeck_db: str) -
             assert (await read_prints(connection, "A", end, end)).prints == []
     finally:
         await pool.close()
+
+
+async def test_how_large_a_large_trade_is_is_found_out_once(tickdeck_db: str) -> None:
+    """Of ticks that came since the chunk was last analysed, too: there the planner expects a single row."""
+    rows = made_up(600)
+    await asyncio.to_thread(store, tickdeck_db, rows)
+    pool = await open_pool(tickdeck_db, role="reader", size=1)
+    try:
+        plan = json.loads(
+            await pool.fetchval(
+                f"explain (analyze, format json) {statement('large_prints')}",
+                "A", from_us(rows[0][0]), from_us(rows[-1][0] + 1), from_us(rows[-1][0]), MAX_SEQ, None, 0.99, 500,
+            )
+        )  # fmt: skip
+    finally:
+        await pool.close()
+    loops = [each["Actual Loops"] for each in nodes(plan[0]["Plan"]) if each["Node Type"] == "Aggregate"]
+    assert loops == [1]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan's node and all below it."""
+    yield plan
+    for each in plan.get("Plans", []):
+        yield from nodes(each)
