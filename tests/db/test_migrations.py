@@ -19,7 +19,7 @@ from tickdeck.db.upkeep.schema import described
 from tickdeck.db.url import with_database
 from tickdeck.testing.servers import TimescaleServer
 
-STARTERS = 4
+STARTERS = 3
 UPGRADE = "import sys; from tickdeck.db.migrate import upgrade; upgrade(sys.argv[1])"
 
 
@@ -49,7 +49,7 @@ def test_several_starters_at_once(empty_db: str) -> None:
         )
         for _ in range(STARTERS)
     ]
-    said = [process.communicate(timeout=60)[0] for process in started]
+    said = [process.communicate(timeout=240)[0] for process in started]
     assert [process.returncode for process in started] == [0] * STARTERS, said
     with psycopg.connect(empty_db) as connection:
         assert "table ticks" in described(connection)

@@ -81,7 +81,7 @@ with reported as (
 select pg_notify('tickdeck_v1', json_build_object('feed', row_to_json(reported))::text)
 from reported
 """
-BATCH: Final = 60
+BATCH: Final = 21
 SYMBOLS: Final = ("SPY", "QQQ", "IWM")
 
 Row = tuple[Any, ...]
