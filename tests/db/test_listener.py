@@ -189,7 +189,7 @@ async def test_snapshot_sees_exactly_what_was_read(tickdeck_db: str, tick_factor
     writers = await open_pool(tickdeck_db, role="writer", size=5)
     readers = await open_pool(tickdeck_db, role="reader", size=4)
     randomness = random.Random(5)
-    days = [START + timedelta(days=number) for number in range(240)]
+    days = [START + timedelta(days=number) for number in range(120)]
     batches = [tick_factory.batch(randomness.randrange(1, 40), symbols=["A", "B"], start=day) for day in days]
     reads: list[tuple[Snapshot, int]] = []
 

@@ -68,7 +68,7 @@ async def test_what_a_turn_reads_does_not_grow_with_what_is_stored(owner: asyncp
     await owner.execute(
         "insert into ticks (time, symbol, price) select t, symbol, 5"
         " from unnest('{A,B,C}'::text[]) symbol,"
-        " generate_series(timestamptz '2024-01-01 00:00+00', '2024-06-01 00:00+00', '10 minutes') t"
+        " generate_series(timestamptz '2024-01-01 00:00+00', '2024-02-20 00:00+00', '10 minutes') t"
     )
     async with owner.transaction():
         before = await rows_read(owner)

@@ -109,7 +109,7 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ANY)
 @pytest.mark.fault("garbage on the NOTIFY channel")
 def test_any_json_is_understood_or_refused(content: Any) -> None:
@@ -117,7 +117,7 @@ def test_any_json_is_understood_or_refused(content: Any) -> None:
         check(parse_message(json.dumps(content)))
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.sampled_from(GOOD), st.data())
 def test_any_field_of_a_message_may_be_anything(content: dict[str, Any], data: st.DataObject) -> None:
     replaced = {name: data.draw(st.just(value) | ANY) for name, value in content.items()}
