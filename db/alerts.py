@@ -1,7 +1,7 @@
 """Alert rules, each user's own, and the log of what they fired.
 
 Everything here wants a pool that acts as `tickdeck_settings`, and raises `DatabaseError` and its kinds.  A rule's condition is
-text, which `app.market.alert_rules` reads.
+text, which `app.market.alert_rules` reads.  Who may use a link is decided by app.users.sharing.
 """
 
 from __future__ import annotations
@@ -46,6 +46,20 @@ class AlertRule:
     last_key: int | None = None
     is_new: bool = False
     """Of a rule that waits: made or changed since rules were last evaluated."""
+    shared: bool = False
+    """There is a link to it; said of a user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRule:
+    """Where a link leads: to a rule of `owner`, a user's name, without the places it sends to."""
+
+    owner: str
+    symbol: str | None
+    condition: str
+    repeat: str
+    every: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,20 @@ async def delete_rule(pool: Pool, owner: int | None, number: UUID) -> bool:
     with translate("cannot delete the alert"):
         status: str = await pool.execute(statement("alerts/delete_rule"), number, owner)
     return status.endswith(" 1")
+
+
+async def link_rule(pool: Pool, owner: int | None, number: UUID, token_hash: bytes | None) -> bool:
+    """Have a link with this hash lead to a rule, in the place of the one before; None: none does.  Is there such a rule?"""
+    with translate("cannot store the link"):
+        found = await pool.fetchval(statement("alerts/link_rule"), number, owner, token_hash)
+    return found is not None
+
+
+async def find_linked_rule(pool: Pool, token_hash: bytes) -> SharedRule | None:
+    """Where a link leads; None where it never did, was ended, or its owner may not come in."""
+    with translate("cannot read the alert"):
+        row = await pool.fetchrow(statement("alerts/find_linked"), token_hash)
+    return None if row is None else SharedRule(*row)
 
 
 async def fire(pool: Pool, fired: Sequence[Fired]) -> set[UUID]:

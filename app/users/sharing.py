@@ -1,4 +1,7 @@
-"""Whose drawings and workspaces somebody sees and changes: his own, or those that a link leads to.  The one place that decides it."""
+"""Whose drawings, watchlists, workspaces and alert rules somebody sees and changes: his own, or those that a link leads to.
+
+The one place that decides it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from uuid import UUID, uuid4
 
 from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.app.users.identity import ForbiddenError, Identity
-from tickdeck.db import shares, workspaces
+from tickdeck.db import alerts, shares, watchlists, workspaces
 from tickdeck.db.errors import MarketDataError
 from tickdeck.db.session import Pool
 
@@ -26,11 +29,12 @@ class Place:
 
 
 class Sharing:
-    """Links to drawings and workspaces; `pool` acts as `tickdeck_settings`.
+    """Links to drawings, watchlists, workspaces and alert rules; `pool` acts as `tickdeck_settings`.
 
     A link is 256 random bits, given out once and stored as a hash.  It is good for whoever has come in and has it: `view` to
     look, `edit` also to change, which needs the role for drawings of one's own too.  It ends when its owner ends it, is
-    disabled or may draw no more himself.  A workspace has one link at the most, for looking only.
+    disabled or may draw no more himself.  A watchlist, a workspace and an alert rule have one link each at the most; the one to a
+    watchlist has a role, the others are for looking only.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -88,6 +92,50 @@ class Sharing:
     async def workspace(self, link: str) -> workspaces.SharedWorkspace:
         """The workspace that a link leads to, for whoever has come in; raise `ForbiddenError` where it leads nowhere."""
         found = await workspaces.find_workspace(self._pool, token_hash(link))
+        if found is None:
+            raise ForbiddenError(NO_LINK)
+        return found
+
+    async def share_watchlist(self, identity: Identity, number: UUID, role: shares.ShareRole) -> str:
+        """Make a link to a watchlist of this one's, in the place of the one before: its token, this once."""
+        token = new_token()
+        if not await watchlists.link_watchlist(self._pool, identity.user_id, number, token_hash(token), role):
+            raise MarketDataError("you have no such watchlist")
+        return token
+
+    async def end_watchlist_link(self, identity: Identity, number: UUID) -> None:
+        """End the link to a watchlist of his; one that is not there is none any more either."""
+        await watchlists.link_watchlist(self._pool, identity.user_id, number, None, None)
+
+    async def watchlist(self, identity: Identity, link: str) -> tuple[watchlists.SharedWatchlist, bool]:
+        """The watchlist that a link leads to, and whether this one may change it; raise `ForbiddenError` where it leads nowhere."""
+        found = await watchlists.find_watchlist(self._pool, token_hash(link))
+        if found is None:
+            raise ForbiddenError(NO_LINK)
+        return found, found.role == "edit" and identity.may("analyst") and identity.scopes is None
+
+    async def change_watchlist(self, identity: Identity, link: str, entries: list[dict[str, str]]) -> None:
+        """Store what is in the watchlist that a link leads to; raise `ForbiddenError` where this one may not."""
+        _, may_change = await self.watchlist(identity, link)
+        if not may_change:
+            raise ForbiddenError("this link is for looking only")
+        if not await watchlists.change_linked_watchlist(self._pool, token_hash(link), entries):
+            raise ForbiddenError(NO_LINK)  # it was ended meanwhile
+
+    async def share_rule(self, identity: Identity, number: UUID) -> str:
+        """Make a link to an alert rule of this one's, in the place of the one before: its token, this once."""
+        token = new_token()
+        if not await alerts.link_rule(self._pool, identity.user_id, number, token_hash(token)):
+            raise MarketDataError("you have no such alert")
+        return token
+
+    async def end_rule_link(self, identity: Identity, number: UUID) -> None:
+        """End the link to an alert rule of his; one that is not there is none any more either."""
+        await alerts.link_rule(self._pool, identity.user_id, number, None)
+
+    async def rule(self, link: str) -> alerts.SharedRule:
+        """The alert rule that a link leads to, for whoever has come in; raise `ForbiddenError` where it leads nowhere."""
+        found = await alerts.find_linked_rule(self._pool, token_hash(link))
         if found is None:
             raise ForbiddenError(NO_LINK)
         return found

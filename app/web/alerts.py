@@ -1,4 +1,4 @@
-"""Alert rules over REST: each user makes and removes his own, and reads what they fired."""
+"""Alert rules over REST: each user makes and removes his own, reads what they fired, and looks at those whose link he has."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tickdeck.app.market.alert_rules import check_rule
 from tickdeck.app.push.protocol import alert_values
 from tickdeck.app.replay.trial import Wanted, newest_day, run_trial
 from tickdeck.app.users.identity import Identity
+from tickdeck.app.users.sharing import Sharing
 from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db import alerts
@@ -64,11 +65,32 @@ class StoredAlert(AlertShape):
     """A rule as it is stored; `active` is false of one that fired once."""
 
     id: UUID
+    shared: Annotated[bool, Field(description="whether there is a link to it")]
 
     @classmethod
     def of(cls, rule: alerts.AlertRule) -> Self:
-        values = {name: getattr(rule, name) for name in (*AlertShape.model_fields, "id")}
+        values = {name: getattr(rule, name) for name in (*AlertShape.model_fields, "id", "shared")}
         return cls.model_validate(values)
+
+
+class RuleLink(BaseModel):
+    """A link that was made."""
+
+    shared: Annotated[str, Field(description="what `/api/shared-alert` wants; it is shown this once")]
+
+
+class SharedRule(BaseModel):
+    """What a link leads to: not where it sends to, which is its owner's alone."""
+
+    owner: Annotated[str, Field(description="the user whose rule it is")]
+    symbol: Annotated[str | None, Field(description="null: about a feed")]
+    condition: str
+    repeat: Repeat
+    every: Interval
+    note: str
+
+
+Link = Annotated[Text, Query(min_length=1, max_length=128, description="of a link to an alert rule")]
 
 
 class TrialShape(BaseModel):
@@ -112,7 +134,7 @@ class FiringShape(BaseModel):
     undelivered: Annotated[str | None, Field(description="why a webhook or mail was not sent, or not yet")]
 
 
-def router(pool: Pool, history: Source, settings: AlertSettings) -> APIRouter:
+def router(pool: Pool, history: Source, settings: AlertSettings, sharing: Sharing) -> APIRouter:
     """`/api/alerts`; `settings` say where alerts may be sent, `pool` acts as `tickdeck_settings`.  What the routes raise is answered by app.web.errors."""
     routes = APIRouter(tags=["alerts"], responses=REFUSALS)
     trials = asyncio.Semaphore(TRIALS_AT_ONCE)
@@ -165,11 +187,31 @@ def router(pool: Pool, history: Source, settings: AlertSettings) -> APIRouter:
 
     @routes.delete("/api/alerts/{number}", status_code=204)
     async def forget(request: Request, number: UUID) -> Response:
-        """Delete a rule of yours; what it fired stays in the log."""
+        """Delete a rule of yours, and with it the link to it; what it fired stays in the log."""
         await alerts.delete_rule(pool, _who(request).user_id, number)
         return Response(status_code=204)
 
+    _add_links(routes, sharing)
     return routes
+
+
+def _add_links(routes: APIRouter, sharing: Sharing) -> None:
+    @routes.put("/api/alerts/{number}/link", status_code=201)
+    async def share(request: Request, number: UUID) -> RuleLink:
+        """Make a link by which whoever may come in looks at a rule of yours; the one before leads nowhere from now on."""
+        return RuleLink(shared=await sharing.share_rule(_who(request), number))
+
+    @routes.delete("/api/alerts/{number}/link", status_code=204)
+    async def end(request: Request, number: UUID) -> Response:
+        """End the link to a rule of yours."""
+        await sharing.end_rule_link(_who(request), number)
+        return Response(status_code=204)
+
+    @routes.get("/api/shared-alert")
+    async def look(shared: Link) -> SharedRule:
+        """The rule that a link leads to, to make one of your own by; 403 where it leads nowhere, or nowhere any more."""
+        found = await sharing.rule(shared)
+        return SharedRule.model_validate(found, from_attributes=True)
 
 
 def _who(request: Request) -> Identity:

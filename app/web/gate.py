@@ -77,7 +77,7 @@ RULES: Final = (
     Rule(r"/metrics", "admin", "metrics"),
     Rule(r"/ws", "viewer", "read"),
     Rule(r"/api/drawings/.*|/api/shares(/.*)?", "analyst"),  # to store and delete; programs only read
-    Rule(r"/api/watchlists/.*", "analyst"),  # as drawings
+    Rule(r"/api/watchlists/.*|/api/shared-watchlist/.*", "analyst"),  # as drawings
     Rule(r"/api/workspaces/.*", "analyst"),  # as drawings
     Rule(r"/api/panels/.*", "analyst", "panels"),
     Rule(r"/api/alerts/log", "viewer", "read"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import expect
 
@@ -37,13 +38,13 @@ def guarded(_tickdeck_databases: Databases, provider: LocalProvider) -> Iterator
             yield dashboard, url
 
 
-def sign_in(watched: Watched, dashboard: Dashboard, password: str = PASSWORD) -> None:
-    watched.page.goto(f"{dashboard.url}/?interval=5m")
+def sign_in(watched: Watched, dashboard: Dashboard, name: str = "anna", address: str = "") -> None:
+    watched.page.goto(address or f"{dashboard.url}/?interval=5m")
     watched.page.wait_for_url("**/login?next=*")
     # The browser says where it cannot focus it any more.
     expect(watched.page.get_by_label("Name")).to_be_focused()
-    watched.page.get_by_label("Name").fill("anna")
-    watched.page.get_by_label("Password").fill(password)
+    watched.page.get_by_label("Name").fill(name)
+    watched.page.get_by_label("Password").fill(PASSWORD)
     watched.page.get_by_role("button", name="Sign in").click()
 
 
@@ -64,6 +65,62 @@ def test_signs_in_comes_back_and_signs_out(guarded: tuple[Dashboard, str], watch
     watched.page.wait_for_url("**/login")
     watched.page.goto(dashboard.url)
     watched.page.wait_for_url("**/login?next=*")
+
+
+def test_a_list_and_an_alert_are_handed_on_by_their_links(
+    guarded: tuple[Dashboard, str], watched: Watched
+) -> None:
+    dashboard, url = guarded
+    page = watched.page
+    with_settings(
+        url, lambda pool: users.add_user(pool, "paul", "analyst", password_hash=hash_password(PASSWORD))
+    )
+    sign_in(watched, dashboard)
+    watched.state("live")
+    page.select_option("#lists", "new")
+    page.fill("#list-editor [name=name]", "Banks")
+    page.fill("#list-editor textarea", "NOSUCH")
+    page.click("#list-editor [type=submit]")
+    page.click("#list-edit")
+    page.get_by_role("button", name="Link to change").click()
+    expect(page.get_by_label("The link")).to_be_visible()
+    to_list = page.get_by_label("The link").input_value()
+    page.keyboard.press("Escape")
+    page.click("#alerts-open")
+    page.fill("#alert-symbol", "NOSUCH")
+    page.fill("#alert-condition", "price above 1")
+    page.get_by_role("button", name="Add the alert").click()
+    page.locator("#alerts-rules [data-press=link]").click()
+    expect(page.locator("#alerts-tested")).to_contain_text("alert=")
+    to_alert = page.locator("#alerts-tested span").last.inner_text()
+    page.click("#alerts-close")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+
+    sign_in(watched, dashboard, "paul", to_list)
+    expect(page.locator("#lists option:checked")).to_have_text("anna: Banks")
+    page.click("#list-edit")
+    expect(page.locator("#list-editor [name=name]")).not_to_be_editable()
+    page.fill("#list-editor textarea", "NOSUCH\nMORE")
+    page.click("#list-editor [type=submit]")
+    expect(page.locator("#list-editor")).to_have_count(0)
+    page.click("#list-edit")
+    page.get_by_role("button", name="Keep a copy").click()
+    expect(page.locator("#lists option:checked")).to_have_text("Banks")
+    page.goto(to_alert)
+    expect(page.locator("#alert-condition")).to_have_value("price above 1")
+    expect(page.locator("#alerts-tested")).to_contain_text("From anna")
+    page.get_by_role("button", name="Add the alert").click()
+    expect(page.locator("#alerts-rules .what")).to_have_text("price above 1")
+    page.click("#alerts-close")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    with psycopg.connect(url) as connection:
+        kept = "select u.name, l.name, l.entries::text from watchlists l join users u on u.id = owner_id order by 1"
+        both = '[{"symbol": "NOSUCH"}, {"symbol": "MORE"}]'
+        assert connection.execute(kept).fetchall() == [("anna", "Banks", both), ("paul", "Banks", both)]
+        rules = "select u.name, link_hash is null from alert_rules join users u on u.id = owner_id order by 1"
+        assert connection.execute(rules).fetchall() == [("anna", False), ("paul", True)]
 
 
 def test_a_session_that_ends_while_frames_stream_leads_to_the_door(

@@ -1,15 +1,17 @@
 // Alerts: a drawer with one's own rules and what they fired; a toast, a tone and a notification for each firing.
 
+import { copied } from "../lib/clipboard.js";
 import { closest, element, writeTo } from "../lib/dom.js";
 import { NONE, price } from "../lib/format.js";
 import { decimalsOf, zoneOf } from "../lib/instruments.js";
 import { uuid } from "../lib/ids.js";
 import { choose, view } from "../lib/selection.js";
 import { clock, day, wallClock } from "../lib/zone.js";
-import { LAST_SEEN } from "./bell.js";
+import { LAST_SEEN, LINK } from "./bell.js";
 import { Signals } from "./signals.js";
 
-/** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, webhook: ?string, email: ?string, active: boolean}} Rule */
+/** @typedef {{id: string, symbol: ?string, condition: string, repeat: string, every: string, note: string, webhook: ?string, email: ?string, active: boolean, shared: boolean}} Rule */
+/** @typedef {{owner: string, symbol: ?string, condition: string, repeat: string, every: string, note: string}} SharedRule */
 /** @typedef {{id: ?number, rule: string, symbol: ?string, condition: string, note: string, time: number, value: ?number}} Firing */
 
 const LOG_LENGTH = 100;
@@ -48,6 +50,8 @@ export class Alerts {
     this.log = [];
     this.unseen = 0;
     this.reading = 0;
+    /** The bar of `once a bar`, where a link to a rule said which; empty: the usual one. */
+    this.every = "";
     /** Was the log read since the page is here? */
     this.read = false;
     this.makeForm();
@@ -153,6 +157,22 @@ export class Alerts {
     this.condition.select();
   }
 
+  /** Fill the form with the rule that a link leads to: who adds it has one like it. @param {string} link */
+  async takeOver(link) {
+    this.show(true);
+    const { why, content } = await send(`api/shared-alert?${new URLSearchParams({ shared: link })}`, {});
+    if (why) return this.refuse(`The link to an alert: ${why}`);
+    /** @type {SharedRule} */
+    const rule = content;
+    this.symbol.value = rule.symbol ?? "";
+    this.condition.value = rule.condition;
+    this.note.value = rule.note;
+    this.repeat.value = rule.repeat;
+    this.every = rule.repeat === "bar" ? rule.every : "";
+    this.tested([`From ${rule.owner}: press Add to have it, too${this.every ? `, once a bar of ${this.every}` : ""}.`]);
+    return this.condition.focus();
+  }
+
   async readRules() {
     clearTimeout(this.reading);
     this.reading = 0;
@@ -184,6 +204,8 @@ export class Alerts {
       const about = [rule.active ? repeat : "has fired", rule.note, to].filter(Boolean).join(" · ");
       item.append(span("who", rule.symbol ?? ""), span("what", rule.condition), span("about", about));
       if (!rule.active) item.append(button("Again", "Wait for it again", "again"));
+      const [word, what] = rule.shared ? ["Unlink", "End the link to it"] : ["Link", "Make a link: whoever may come in and has it sees the rule, and can have one like it"];
+      item.append(button(word, what, "link"));
       item.append(button("✕", `Remove: ${rule.symbol ?? ""} ${rule.condition}`, "remove"));
       return item;
     });
@@ -278,8 +300,11 @@ export class Alerts {
     if (!typed) return;
     const { symbol, condition } = typed;
     const [webhook, email] = [this.webhook, this.email].map((each) => each.value.trim() || null);
-    const made = await this.save(uuid(), { symbol, condition, repeat: this.repeat.value, note: this.note.value.trim(), webhook, email });
+    const repeat = this.repeat.value;
+    const every = repeat === "bar" && this.every ? { every: this.every } : {};
+    const made = await this.save(uuid(), { symbol, condition, repeat, ...every, note: this.note.value.trim(), webhook, email });
     if (!made) return;
+    this.every = "";
     this.condition.value = this.note.value = "";
     this.condition.focus();
   }
@@ -303,11 +328,25 @@ export class Alerts {
       this.refuse((await send(`api/alerts/${rule.id}`, { method: "DELETE" })).why);
       await this.readRules();
     } else if (what === "again") {
-      const { id, ...content } = rule;
+      const { id, shared: _, ...content } = rule;
       await this.save(id, { ...content, active: true });
+    } else if (what === "link") {
+      await this.link(rule);
     } else if (rule.symbol) {
       choose({ symbol: rule.symbol });
     }
+  }
+
+  /** Make a link to a rule, or end it. @param {Rule} rule */
+  async link(rule) {
+    const { why, content } = await send(`api/alerts/${rule.id}/link`, { method: rule.shared ? "DELETE" : "PUT" });
+    this.refuse(why);
+    if (why) return;
+    const address = new URL(location.href);
+    address.search = content ? String(new URLSearchParams({ [LINK]: content.shared })) : "";
+    if (!content) this.tested(["The link leads nowhere any more."]);
+    else this.tested([(await copied(address.href)) ? "The link to the alert is copied." : "The link to the alert:", address.href]);
+    await this.readRules();
   }
 
   /** @param {Event} event */

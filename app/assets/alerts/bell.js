@@ -8,6 +8,8 @@ import { panel } from "../lib/panel.js";
 
 /** The newest firing that this browser has told of. */
 export const LAST_SEEN = "tickdeck.alerts.last";
+/** In the page's address: the link to somebody's rule. */
+export const LINK = "alert";
 
 export class Bell {
   /** @param {ConstructorParameters<typeof import("./alerts.js").Alerts>} parts what the drawer is made of */
@@ -17,6 +19,12 @@ export class Bell {
     this.alerts = null;
     element("alerts-open").addEventListener("click", () => this.with((alerts) => alerts.toggle()));
     document.addEventListener("keydown", (event) => this.key(event));
+    const address = new URL(location.href);
+    const link = address.searchParams.get(LINK);
+    if (!link) return;
+    address.searchParams.delete(LINK); // the form holds it from now on
+    history.replaceState(null, "", address);
+    this.with((alerts) => void alerts.takeOver(link));
   }
 
   /** One of the rules has fired, just now. @param {Firing} firing */

@@ -1,5 +1,6 @@
 // What the menu of sharing does: links to a view and to drawings, pictures, candles as a file, code for other pages.
 
+import { copied } from "../lib/clipboard.js";
 import { LINK } from "./sharing.js";
 
 /** @typedef {import("./toolbar.js").Toolbar} Toolbar */
@@ -27,13 +28,10 @@ export async function share(toolbar, what) {
 
 /** @param {string} text @param {string} told @param {(why: string) => void} say */
 async function copy(text, told, say) {
-  try {
-    await navigator.clipboard.writeText(text);
-    say(told);
-    setTimeout(() => say(""), 2_000);
-  } catch {
-    say(text); // not on a page without TLS: there it can be copied by hand
-  }
+  if (!(await copied(text))) return say(text);
+  say(told);
+  setTimeout(() => say(""), 2_000);
+  return undefined;
 }
 
 /** The address of exactly this view. @param {Toolbar} toolbar */

@@ -1,6 +1,7 @@
-// The dialog that edits a list: its name, and its lines as text, as they are typed, pasted or read from a file.
+// The dialog that edits a list: its name, its lines as text, as they are typed, pasted or read from a file, and the link to it.
 
 import { head, make, showDialog } from "../comfort/dialog.js";
+import { copied } from "../lib/clipboard.js";
 import { meant } from "../lib/symbols.js";
 
 /** @typedef {import("./lists.js").List} List */
@@ -9,24 +10,32 @@ import { meant } from "../lib/symbols.js";
 const MOST_FILE_BYTES = 2_000_000;
 
 /**
- * @param {List} list @param {() => string[]} known
- * @param {{save: (list: List) => Promise<string>, remove: ?(() => Promise<string>)}} act each gives why not
+ * @typedef {object} Act what can be done with a list, each gives why not; null: not with this one
+ * @property {?((list: List) => Promise<string>)} save
+ * @property {?((list: List) => Promise<string>)} copy keep one of one's own, of somebody else's
+ * @property {?(() => Promise<string>)} remove
+ * @property {?((role: string) => Promise<{why: string, address: string}>)} share make a link; role empty: end it
  */
-export function openEditor(list, known, { save, remove }) {
+
+/** @param {List} list @param {() => string[]} known @param {Act} act */
+export function openEditor(list, known, { save, copy, remove, share }) {
   const name = /** @type {HTMLInputElement} */ (make("input", { type: "text", name: "name", required: "", maxlength: "80", autocomplete: "off", placeholder: "Banks" }));
   name.value = list.name;
   const lines = /** @type {HTMLTextAreaElement} */ (make("textarea", { name: "entries", rows: "12", spellcheck: "false", placeholder: "# Banks\nBAC, JPM\nSPY" }));
   lines.value = written(list.entries);
   const file = /** @type {HTMLInputElement} */ (make("input", { type: "file", accept: ".txt,.csv,.tsv,text/plain,text/csv" }));
   const told = make("p", { role: "status", class: "editor-told" });
-  const done = make("button", { type: "submit" }, "Save");
+  const done = make("button", { type: "submit" }, save ? "Save" : "Keep a copy");
   const buttons = make("div", { class: "editor-buttons" }, done);
+  if (!save) name.required = true;
+  else if (copy) name.readOnly = true; // somebody else's
   const form = make(
     "form",
     { class: "comfort-form editor" },
     make("label", {}, "Name", name),
     make("label", {}, "Symbols, one a line or with commas; a line that starts with # begins a section", lines),
     make("label", {}, "Add those of a file", file),
+    ...(share ? [linkOf(list, share)] : []),
     told,
     buttons,
   );
@@ -52,10 +61,16 @@ export function openEditor(list, known, { save, remove }) {
     if (why) told.textContent = why;
     else dialog.close();
   };
+  const edited = () => ({ ...list, name: name.value.trim(), entries: read(lines.value, known()).entries });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void finish(save({ ...list, name: name.value.trim(), entries: read(lines.value, known()).entries }));
+    void finish((save ?? copy)(edited()));
   });
+  if (save && copy) {
+    const kept = make("button", { type: "button" }, "Keep a copy");
+    kept.addEventListener("click", () => void finish(copy(edited())));
+    buttons.append(kept);
+  }
   if (remove) {
     const gone = make("button", { type: "button", class: "remove" }, "Delete list");
     gone.addEventListener("click", () => void finish(remove()));
@@ -63,6 +78,40 @@ export function openEditor(list, known, { save, remove }) {
   }
   (list.name ? lines : name).focus();
   tell();
+}
+
+/** What makes and ends the link to a list. @param {List} list @param {NonNullable<Act["share"]>} share */
+function linkOf(list, share) {
+  const told = make("span", { role: "status" });
+  const address = /** @type {HTMLInputElement} */ (make("input", { type: "text", readonly: "", hidden: "", "aria-label": "The link" }));
+  const now = (/** @type {string | undefined} */ role) => (role ? `There is a link to it, to ${role === "edit" ? "change it" : "look"}.` : "");
+  told.textContent = now(list.shared);
+  const act = (/** @type {string} */ text, /** @type {string} */ role, /** @type {string} */ title) => {
+    const button = make("button", { type: "button", title }, text);
+    button.addEventListener("click", async () => {
+      const made = await share(role);
+      address.hidden = !made.address;
+      address.value = made.address;
+      if (made.why) told.textContent = made.why;
+      else if (!role) told.textContent = "Nobody has it by a link any more.";
+      else told.textContent = `${now(role)} ${(await copied(made.address)) ? "It is copied." : "Copy it:"}`;
+      address.select();
+    });
+    return button;
+  };
+  return make(
+    "div",
+    { class: "editor-link" },
+    make(
+      "div",
+      { class: "editor-buttons", role: "group", "aria-label": "Share the list" },
+      act("Link to look", "view", "Whoever may come in and has it sees the list; the link before leads nowhere then"),
+      act("Link to change", "edit", "Analysts who have it change what is in the list, too; the link before leads nowhere then"),
+      act("End the link", "", "It leads nowhere from now on"),
+    ),
+    told,
+    address,
+  );
 }
 
 /** A list as text. @param {Entry[]} entries */

@@ -2,6 +2,7 @@
 
 import { head, make, showDialog } from "../comfort/dialog.js";
 import { Comfort } from "../comfort/comfort.js";
+import { copied } from "../lib/clipboard.js";
 import { element, write } from "../lib/dom.js";
 import { wear } from "../lib/look.js";
 import { Book, RefusedError } from "./book.js";
@@ -262,7 +263,7 @@ class Desk {
       field.value = address;
       showDialog("desk-shared", "A link to look", [head("Whoever may come in looks at it here"), make("div", { class: "desk-ask" }, field)]);
       field.select();
-      await navigator.clipboard?.writeText(address).catch(() => {}); // not on a page without TLS: there it is copied by hand
+      await copied(address);
     });
   }
 

@@ -22,6 +22,7 @@ STORED: dict[str, Any] = RULE | {
     "webhook": None,
     "email": None,
     "active": True,
+    "shared": False,
 }
 
 
@@ -56,6 +57,36 @@ def test_a_rule_is_stored_changed_and_deleted(desk: Desk) -> None:
     with psycopg.connect(desk.server.database) as connection:
         noted = connection.execute("select event from audit_log where actor = 'analyst'").fetchall()
         assert noted == [], "what somebody does with his own cannot fill the log of what matters"
+
+
+def test_others_look_at_a_rule_by_its_link_but_not_at_where_it_sends_to(desk: Desk) -> None:
+    def look(link: str, who: str) -> requests.Response:
+        return desk.get(f"/api/shared-alert?shared={link}", who)
+
+    number = str(uuid4())
+    put(desk, "analyst", number, RULE | {"note": "the gap", "repeat": "bar", "every": "5m"})
+    version = "select version from alert_rules where id = %s"
+    with psycopg.connect(desk.server.database) as connection:
+        connection.execute(
+            "update alert_rules set webhook = 'https://secret.example' where id = %s", (number,)
+        )
+        before = connection.execute(version, (number,)).fetchone()
+    link_of = f"/api/alerts/{number}/link"
+    assert desk.ask("PUT", link_of, "admin", **FROM_HERE).status_code == 422, "not his"
+    first, link = (desk.ask("PUT", link_of, "analyst", **FROM_HERE).json()["shared"] for _ in range(2))
+    assert look(first, "viewer").status_code == 403, "a rule has one link"
+    shown = {**RULE, "owner": "analyst", "repeat": "bar", "every": "5m", "note": "the gap"}
+    for who in ("viewer", "admin", "read token"):
+        assert look(link, who).json() == shown
+        assert who == "read token" or mine(desk, who) == []
+    assert [each["shared"] for each in mine(desk, "analyst")] == [True]
+    with psycopg.connect(desk.server.database) as connection:
+        assert connection.execute(version, (number,)).fetchone() == before, (
+            "a link does not have it wait anew"
+        )
+    assert desk.ask("DELETE", link_of, "analyst", **FROM_HERE).status_code == 204
+    assert look(link, "viewer").status_code == 403
+    delete(desk, "analyst", number)
 
 
 def test_who_may_make_alerts(desk: Desk) -> None:
