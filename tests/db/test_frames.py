@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,23 +15,36 @@ from tests.reference import MINUTE, Tick, store, utc
 from tickdeck.db import frames
 from tickdeck.db.errors import DatabaseUnavailableError, MarketDataError, UnknownSymbolError
 from tickdeck.db.market.moments import Moment
+from tickdeck.testing.databases import Databases
 
 DAY = utc("2024-03-01")
 
 
-@pytest.fixture
-def configured(tickdeck_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def market(_tickdeck_databases: Databases) -> Iterator[str]:
+    """The address of a database with ticks of A and B/X, which no test changes."""
     ticks = [Tick(DAY + n * 7 * MINUTE // 3, n % 5, 100 + n % 13, n % 4, 99.0) for n in range(2000)]
+    times = pd.Timestamp(DAY, unit="us", tz="UTC") + pd.to_timedelta([101 * n for n in range(2500)], unit="s")
+    other = pd.DataFrame({"time": times, "price": [50 + n % 7 / 4 for n in range(2500)], "size": 1.0})
 
-    async def fill() -> None:
-        connection = await asyncpg.connect(tickdeck_db)
+    async def fill(url: str) -> None:
+        connection = await asyncpg.connect(url)
         try:
             await store(connection, "A", ticks)
         finally:
             await connection.close()
 
-    asyncio.run(fill())
-    monkeypatch.setenv("DATABASE_URL", tickdeck_db)
+    with _tickdeck_databases.copy() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", url)
+        asyncio.run(fill(url))
+        frames.store(other, "B/X")
+        patch.undo()
+        yield url
+
+
+@pytest.fixture
+def configured(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", market)
 
 
 @pytest.mark.usefixtures("configured")
@@ -159,10 +172,6 @@ def test_no_database_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ],
 )
 def test_spreads_equal_last_prices_as_of_each_instant(interval: str, rule: str, part: str | None) -> None:
-    times = pd.Timestamp(DAY, unit="us", tz="UTC") + pd.to_timedelta([101 * n for n in range(2500)], unit="s")
-    frames.store(
-        pd.DataFrame({"time": times, "price": [50 + n % 7 / 4 for n in range(2500)], "size": 1.0}), "B/X"
-    )
     last = []
     for symbol in ("A", "B/X"):
         prices = frames.ticks(symbol)["price"]
