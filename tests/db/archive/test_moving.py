@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -180,14 +181,13 @@ LOCKED = (
     "select from pg_locks where locktype = 'advisory'"
     " and database = (select oid from pg_database where datname = current_database())"
 )
-KILLED = """
+ARCHIVERS = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 import psycopg
 from tickdeck.db.archive import move
 
-url, root, now, step = sys.argv[1:]
 def dying(inside, before):
     def call(*args, **kwargs):
         if before:
@@ -195,33 +195,56 @@ def dying(inside, before):
         inside(*args, **kwargs)
         os.kill(os.getpid(), signal.SIGKILL)
     return call
-if step == "written":
-    move.write_day = dying(move.write_day, before=False)
-elif step == "unfinished":
-    Path.replace = dying(Path.replace, before=True)
-elif step == "read back":
-    move.read_day = dying(move.read_day, before=False)
-elif step == "deleted":
-    move._ends = dying(move._ends, before=True)
-elif step == "committed":
-    real = psycopg.Connection.transaction
-    leave = psycopg.Transaction.__exit__
-    psycopg.Transaction.__exit__ = dying(leave, before=False)
-elif step == "dropping":
-    move._drop_empty_chunks = dying(move._drop_empty_chunks, before=True)
-move.archive_days(url, Path(root), 10, now=datetime.fromisoformat(now))
+
+def archive(url, root, now, step):
+    if step == "written":
+        move.write_day = dying(move.write_day, before=False)
+    elif step == "unfinished":
+        Path.replace = dying(Path.replace, before=True)
+    elif step == "read back":
+        move.read_day = dying(move.read_day, before=False)
+    elif step == "deleted":
+        move._ends = dying(move._ends, before=True)
+    elif step == "committed":
+        psycopg.Transaction.__exit__ = dying(psycopg.Transaction.__exit__, before=False)
+    elif step == "dropping":
+        move._drop_empty_chunks = dying(move._drop_empty_chunks, before=True)
+    move.archive_days(url, Path(root), 10, now=datetime.fromisoformat(now))
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        archive(*line.rstrip("\\n").split("\\t"))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def archivers() -> Iterator[Callable[..., int]]:
+    """Runs an archiver in a process of its own, and says how that ended; one process has imported it for all of them."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ARCHIVERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        asked, answers = running.stdin, running.stdout
+        assert asked is not None
+        assert answers is not None
+
+        def run(*arguments: str) -> int:
+            asked.write("\t".join(arguments) + "\n")
+            asked.flush()
+            return int(answers.readline())
+
+        yield run
+        asked.close()
 
 
 @pytest.mark.parametrize("step", ["unfinished", "written", "read back", "deleted", "committed", "dropping"])
 def test_a_killed_archiver_loses_and_doubles_nothing(
-    tickdeck_db: str, root: Path, old: TickBatch, step: str
+    tickdeck_db: str, root: Path, old: TickBatch, archivers: Callable[..., int], step: str
 ) -> None:
     before, ticks = candles(tickdeck_db), asyncio.run(stored(tickdeck_db))
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, tickdeck_db, root, NOW.isoformat(), step], check=False, timeout=60
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert archivers(tickdeck_db, str(root), NOW.isoformat(), step) == -signal.SIGKILL
     # The server lets its locks go once it has heard of its end.
     while rows(tickdeck_db, LOCKED):
         pass
