@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -31,6 +31,7 @@ from tickdeck.app.web.errors import answer_errors
 from tickdeck.db import frames
 from tickdeck.db.market.types import INTERVALS, from_us
 from tickdeck.db.session import open_pool
+from tickdeck.testing.databases import Databases
 from tickdeck.testing.ticks import TickFactory
 
 
@@ -46,9 +47,10 @@ TICKS = [
 
 
 class Client:
-    """Asks the server under test; `state` is what its health says."""
+    """Asks the server under test; `database` is what it reads, `state` what its health says."""
 
-    def __init__(self, address: str, state: dict[str, Any]) -> None:
+    def __init__(self, address: str, database: str, state: dict[str, Any]) -> None:
+        self.database = database
         self.state = state
         self._address = address
 
@@ -56,8 +58,15 @@ class Client:
         return requests.get(self._address + path, params=params, timeout=60)
 
 
-@pytest.fixture
-def client(tickdeck_db: str) -> Iterator[Client]:
+@pytest.fixture(scope="module")
+def client(_tickdeck_databases: Databases) -> Iterator[Client]:
+    """One server for all that only ask it."""
+    with _tickdeck_databases.copy() as url, served(url) as client:
+        yield client
+
+
+@contextmanager
+def served(tickdeck_db: str) -> Iterator[Client]:
     told: dict[str, Any] = {"well": True}
     registry = CollectorRegistry()
     Counter("tickdeck_tests", "Asked", registry=registry).inc(7)
@@ -91,16 +100,14 @@ def client(tickdeck_db: str) -> Iterator[Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}", told)
+            yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}", tickdeck_db, told)
         finally:
             server.should_exit = True
             thread.join()
 
 
-def test_candles_have_indicators_as_a_notebook_has(
-    client: Client, tickdeck_db: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", tickdeck_db)
+def test_candles_have_indicators_as_a_notebook_has(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", client.database)
     names = ["ema(9)", "bollinger(5, 2).upper", "bollinger(5, 2).middle", "bollinger(5, 2).lower", "vwap"]
     asked = {"symbol": "A", "interval": "1m", "limit": 600, "indicators": ["ema(9),bollinger(5)", "VWAP"]}
     rows = client.get("/api/candles", asked).json()
@@ -139,13 +146,11 @@ def test_indicators_are_listed_with_their_parameters(client: Client) -> None:
     assert [line["style"] for line in found["macd"]["lines"]] == ["line", "line", "histogram"]
 
 
-def test_order_flow_is_what_a_notebook_has(
-    client: Client, tickdeck_db: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_order_flow_is_what_a_notebook_has(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     start, end = "2024-03-01T01:00Z", "2024-03-01T09:30Z"
     asked: dict[str, Any] = {"symbol": "A", "start": start, "end": end, "step": 2}
     told = client.get("/api/profile", asked).json()
-    monkeypatch.setenv("DATABASE_URL", tickdeck_db)
+    monkeypatch.setenv("DATABASE_URL", client.database)
     table = frames.profile("A", start, end, step=2)
     columns = ["bought", "sold", "unsided", "trades", "minutes"]
     assert told["prices"] == [[price, *row] for price, *row in table[columns].itertuples(name=None)]
@@ -307,9 +312,12 @@ def test_health_metrics_and_documentation(client: Client) -> None:
     assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
     assert (client.get("/readyz").status_code, client.get("/readyz").json()) == (200, {"status": "ok"})
     client.state["well"] = False
-    for path in ("/healthz", "/readyz"):
-        answer = client.get(path)
-        assert (answer.status_code, answer.json()) == (503, {"status": "reconnecting", "reason": "gone"})
+    try:
+        for path in ("/healthz", "/readyz"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()) == (503, {"status": "reconnecting", "reason": "gone"})
+    finally:
+        client.state["well"] = True
     assert "tickdeck_tests_total 7.0" in client.get("/metrics").text
     documentation = client.get("/api/docs").text
     assert "GET /api/candles" in documentation
@@ -381,8 +389,8 @@ async def body_of(app: FastAPI, path: str, query: str) -> bytes:
     return b"".join(message.get("body", b"") for message in sent[1:])
 
 
-def test_gaps_are_listed_until_they_are_filled(client: Client, tickdeck_db: str) -> None:
-    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
+def test_gaps_are_listed_until_they_are_filled(client: Client) -> None:
+    with psycopg.connect(client.database, autocommit=True) as connection:
         for number, (state, seq) in enumerate({"missing": 5, "filling": None, "filled": 7}.items()):
             connection.execute(
                 "insert into feed_gaps (id, feed, symbol, from_time, to_time, from_seq, to_seq, state, why)"
