@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from zoneinfo import ZoneInfo
@@ -39,6 +39,7 @@ from tickdeck.db.market.types import INTERVALS, Interval
 from tickdeck.db.replay_reads import instruments_of
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.db.statements import statement
+from tickdeck.testing.databases import Databases
 
 
 @dataclass
@@ -53,21 +54,41 @@ class StoredMarket:
         return Player(self.pool, instruments, START_US, END_US, monotonic=seconds, block_ticks=block_ticks)
 
 
+@pytest.fixture(scope="module")
+def databases(_tickdeck_databases: Databases) -> Iterator[dict[bool, tuple[str, dict[str, list[Tick]]]]]:
+    """A database and its ticks, by whether all of those move all: replays only read."""
+    with _tickdeck_databases.copy() as moving_all, _tickdeck_databases.copy() as conditioned:
+        made = {}
+        for url, all_move in ((moving_all, True), (conditioned, False)):
+            made[all_move] = url, made_up_ticks(moving_all=all_move)
+            store(*made[all_move])
+        yield made
+
+
 @pytest.fixture
-async def stored(tickdeck_db: str) -> AsyncIterator[StoredMarket]:
-    ticks = made_up_ticks()
-    await asyncio.to_thread(store, tickdeck_db, ticks)
-    pool = await open_pool(tickdeck_db, role="reader", size=4)
+async def stored(databases: dict[bool, tuple[str, dict[str, list[Tick]]]]) -> AsyncIterator[StoredMarket]:
+    url, ticks = databases[True]
+    pool = await open_pool(url, role="reader", size=4)
     yield StoredMarket(pool, ticks)
     await pool.close()
 
 
 @pytest.fixture
-async def conditioned(tickdeck_db: str) -> AsyncIterator[StoredMarket]:
+async def conditioned(
+    databases: dict[bool, tuple[str, dict[str, list[Tick]]]],
+) -> AsyncIterator[StoredMarket]:
     """The same, with ticks that do not move all."""
-    ticks = made_up_ticks(moving_all=False)
-    await asyncio.to_thread(store, tickdeck_db, ticks)
-    pool = await open_pool(tickdeck_db, role="reader", size=4)
+    url, ticks = databases[False]
+    pool = await open_pool(url, role="reader", size=4)
+    yield StoredMarket(pool, ticks)
+    await pool.close()
+
+
+@pytest.fixture
+async def counted(databases: dict[bool, tuple[str, dict[str, list[Tick]]]]) -> AsyncIterator[StoredMarket]:
+    """`stored` over one connection, whose statements can be counted."""
+    url, ticks = databases[True]
+    pool = await open_pool(url, role="reader", size=1)
     yield StoredMarket(pool, ticks)
     await pool.close()
 
@@ -91,7 +112,7 @@ async def test_every_interval_at_instants_of_all_kinds(conditioned: StoredMarket
     for symbol, interval in zip(cycle(["NYSE", "DELHI"]), INTERVALS, strict=False):
         await watch(player, symbol, interval)
     within = [p for p in places(stored.ticks) if START_US <= p.time_us <= END_US]
-    chosen = within[:: len(within) // 6]
+    chosen = within[:: len(within) // 4]
     instants = [START_US, END_US, *(p.time_us for p in chosen), *(p.time_us - 1 for p in chosen[1:])]
     for time_us in instants:
         await player.seek(time_us)
@@ -287,13 +308,14 @@ async def move(player: Player, seconds: Seconds, within: list[Position], what: s
         await player.read_chart(player.state.open_chart("NYSE", interval))
 
 
-def test_a_random_walk_of_controls_ends_where_its_clock_says(tickdeck_db: str) -> None:
-    ticks = made_up_ticks()
-    store(tickdeck_db, ticks)
+def test_a_random_walk_of_controls_ends_where_its_clock_says(
+    databases: dict[bool, tuple[str, dict[str, list[Tick]]]],
+) -> None:
+    url, ticks = databases[True]
     within = [p for p in places(ticks) if START_US <= p.time_us <= END_US]
 
     async def walk(moves: list[tuple[str, object]]) -> None:
-        pool = await open_pool(tickdeck_db, role="reader", size=3)
+        pool = await open_pool(url, role="reader", size=3)
         stored = StoredMarket(pool, ticks)
         seconds = Seconds()
         player = await stored.player(seconds)
@@ -347,11 +369,9 @@ async def test_candle_steps_stop_at_the_ends_of_candles_that_have_ticks(stored: 
     await player.close()
 
 
-async def test_many_steps_are_one_read_and_end_where_single_ones_do(tickdeck_db: str) -> None:
-    ticks = made_up_ticks()
-    await asyncio.to_thread(store, tickdeck_db, ticks)
-    pool = await open_pool(tickdeck_db, role="reader", size=1)
-    player = await StoredMarket(pool, ticks).player(Seconds())
+async def test_many_steps_are_one_read_and_end_where_single_ones_do(counted: StoredMarket) -> None:
+    pool, ticks = counted.pool, counted.ticks
+    player = await counted.player(Seconds())
     within = [p for p in places(ticks) if START_US <= p.time_us <= END_US]
     await player.open(within[-5].time_us)
     await watch(player, "NYSE", "1m")
@@ -370,17 +390,14 @@ async def test_many_steps_are_one_read_and_end_where_single_ones_do(tickdeck_db:
     await player.step_tick(10_000)
     assert player.position == Position.at(END_US)
     await player.close()
-    await pool.close()
 
 
 @pytest.mark.parametrize("interval", ["1s", "1m", "1h", "1d"])
 async def test_many_candle_steps_are_one_read_and_end_where_single_ones_do(
-    tickdeck_db: str, interval: Interval
+    counted: StoredMarket, interval: Interval
 ) -> None:
-    ticks = made_up_ticks()
-    await asyncio.to_thread(store, tickdeck_db, ticks)
-    pool = await open_pool(tickdeck_db, role="reader", size=1)
-    player = await StoredMarket(pool, ticks).player(Seconds())
+    pool, ticks = counted.pool, counted.ticks
+    player = await counted.player(Seconds())
     await player.open()
     await watch(player, "NYSE", "1m")
     ends = []
@@ -404,4 +421,3 @@ async def test_many_candle_steps_are_one_read_and_end_where_single_ones_do(
     await player.step_candle(interval, "NYSE", 1000)
     await player.step_candle(interval, "NYSE", 1000)
     await player.close()
-    await pool.close()
