@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,20 +121,35 @@ async def all_candles(url: str, symbol: str, interval: Interval) -> list[Candle]
         await pool.close()
 
 
+@pytest.fixture(scope="module")
+def days_of_candles(_tickdeck_databases: Databases) -> Iterator[str]:
+    """Days of two symbols over changes of New York's clocks, and a symbol without any."""
+    with _tickdeck_databases.copy() as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "insert into instruments (symbol, timezone) values ('A', %s), ('NONE', 'UTC')",
+                ("America/New_York",),
+            )
+        for days in (0, 1, 60, 64, 500):
+            TickFactory(url)(
+                40,
+                symbols=["A", "B"],
+                start=START + timedelta(days=days),
+                every=timedelta(minutes=7, seconds=3),
+            )
+        yield url
+
+
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_candles_are_those_that_are_read_one_symbol_after_the_other(
-    tickdeck: Tickdeck, tick_factory: TickFactory, monkeypatch: pytest.MonkeyPatch, interval: Interval
+    days_of_candles: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interval: Interval,
 ) -> None:
-    with psycopg.connect(tickdeck.url) as connection:
-        connection.execute(
-            "insert into instruments (symbol, timezone) values ('A', %s), ('NONE', 'UTC')",
-            ("America/New_York",),
-        )
-    for days in (0, 1, 60, 64, 500):  # over changes of New York's clocks
-        tick_factory(
-            40, symbols=["A", "B"], start=START + timedelta(days=days), every=timedelta(minutes=7, seconds=3)
-        )
-    monkeypatch.setattr(export_run, "ROWS_A_PAGE", 3)
+    tickdeck = Tickdeck(days_of_candles, tmp_path / "data", monkeypatch, capsys)
+    monkeypatch.setattr(export_run, "ROWS_A_PAGE", 7)
     ran = tickdeck("export", "--candles", interval)
     expected = [
         (symbol, candle)
@@ -242,26 +259,35 @@ def test_a_file_that_is_there_stays_unless_forced(
     assert len(rows_of(path.read_text())) == 10
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_export_leaves_nothing(
-    tickdeck: Tickdeck, tick_factory: TickFactory, tmp_path: Path, number: int
+    tickdeck: Tickdeck, tick_factory: TickFactory, tmp_path: Path
 ) -> None:
+    """By either signal, while it waits for its first page."""
     tick_factory(10)
-    with psycopg.connect(tickdeck.url) as holder:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with psycopg.connect(tickdeck.url) as holder, ExitStack() as ends:
         holder.execute("lock table ticks in access exclusive mode")
-        export = child(tickdeck, tmp_path / "out.csv")
-        try:
-            with psycopg.connect(tickdeck.url, autocommit=True) as connection:
-                waiting = b"select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-                while not connection.execute(waiting).fetchall():  # each look is a round trip
-                    assert export.poll() is None
-            assert [each.name for each in tmp_path.iterdir()] == [f"out.csv.{export.pid}.part"]
+        exports = []
+        for number in numbers:
+            exports.append(child(tickdeck, tmp_path / f"{number}.csv"))
+            ends.callback(exports[-1].kill)
+        with psycopg.connect(tickdeck.url, autocommit=True) as connection:
+            waiting = (
+                b"select from pg_stat_activity where datname = current_database()"
+                b" and application_name = 'tickdeck reader' and wait_event_type = 'Lock'"
+            )
+            while len(connection.execute(waiting).fetchall()) < len(exports):
+                assert [each.poll() for each in exports] == [None] * len(exports)
+                time.sleep(0.02)
+        assert {each.name for each in tmp_path.iterdir()} == {
+            f"{number}.csv.{export.pid}.part" for number, export in zip(numbers, exports, strict=True)
+        }
+        for number, export in zip(numbers, exports, strict=True):
             export.send_signal(number)
+        for export in exports:
             _, said = export.communicate(timeout=60)
-        finally:
-            export.kill()
-    assert export.returncode != 0
-    assert "Traceback" not in said
+            assert export.returncode != 0
+            assert "Traceback" not in said
     assert [*tmp_path.iterdir()] == []
 
 
