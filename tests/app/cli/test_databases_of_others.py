@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,6 +16,8 @@ from tickdeck.db import frames
 from tickdeck.db.errors import ForeignDatabaseError, SchemaError
 from tickdeck.db.migrate import downgrade
 from tickdeck.db.revisions import head
+from tickdeck.db.url import with_database
+from tickdeck.testing.servers import TimescaleServer
 
 SHOP = """
     create table orders (id integer primary key);
@@ -49,22 +53,51 @@ def objects(url: str) -> list[tuple[object, ...]]:
         return connection.execute(ALL_OBJECTS).fetchall()
 
 
-@pytest.fixture
-def empty(tickdeck_db: str) -> str:
-    """A database that was never migrated."""
-    downgrade(tickdeck_db, "base")
-    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
-        connection.execute("drop table alembic_version")
-        connection.execute("drop extension timescaledb")
-    return tickdeck_db
+@pytest.fixture(scope="module")
+def empty(timescale: TimescaleServer) -> Iterator[str]:
+    """A database that was never migrated, and that no test here changes."""
+    with never_migrated(timescale) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shop(timescale: TimescaleServer) -> Iterator[str]:
+    """A database with tables of another program, of which no test here changes anything."""
+    with never_migrated(timescale) as url:
+        open_shop(url)
+        yield url
 
 
 @pytest.fixture
-def shop(empty: str) -> str:
-    """A database with tables of another program."""
-    with psycopg.connect(empty) as connection:
+def new_shop(timescale: TimescaleServer) -> Iterator[str]:
+    """A shop of the test's own."""
+    with never_migrated(timescale) as url:
+        open_shop(url)
+        yield url
+
+
+@pytest.fixture
+def commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], Tickdeck]:
+    """`tickdeck` on the database at an address."""
+    return lambda url: Tickdeck(url, tmp_path / "data", monkeypatch, capsys)
+
+
+def open_shop(url: str) -> None:
+    with psycopg.connect(url) as connection:
         connection.execute(SHOP)
-    return empty
+
+
+@contextmanager
+def never_migrated(timescale: TimescaleServer) -> Iterator[str]:
+    name = f"tickdeck_test_{uuid4().hex[:12]}"
+    with psycopg.connect(timescale.url, autocommit=True) as admin:
+        admin.execute(f"create database {name} template template0")
+        try:
+            yield with_database(timescale.url, name)
+        finally:
+            admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +111,10 @@ def _nothing_checked_before() -> Iterator[None]:
     "command", [*READING, *WRITING, ("db", "migrate")], ids=lambda each: " ".join(map(str, each[:2]))
 )
 def test_the_database_of_a_shop_is_left_alone(
-    shop: str, tickdeck: Tickdeck, command: tuple[str | Path, ...]
+    shop: str, commands: Callable[[str], Tickdeck], command: tuple[str | Path, ...]
 ) -> None:
     before = objects(shop)
-    ran = tickdeck(*command)
+    ran = commands(shop)(*command)
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert "is not Tickdeck's" in ran.err
@@ -97,9 +130,11 @@ def test_frames_refuse_it_too(shop: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("command", READING, ids=lambda each: " ".join(map(str, each[:2])))
-def test_reading_commands_make_no_schema(empty: str, tickdeck: Tickdeck, command: tuple[str, ...]) -> None:
+def test_reading_commands_make_no_schema(
+    empty: str, commands: Callable[[str], Tickdeck], command: tuple[str, ...]
+) -> None:
     before = objects(empty)
-    ran = tickdeck(*command)
+    ran = commands(empty)(*command)
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "is empty" in ran.err
     assert "tickdeck db migrate" in ran.err
@@ -121,7 +156,10 @@ def test_reading_commands_do_not_migrate(tickdeck: Tickdeck, monkeypatch: pytest
     assert tickdeck("verify").code == 0
 
 
-def test_yes_puts_the_tables_beside_those_of_others(shop: str, tickdeck: Tickdeck) -> None:
+def test_yes_puts_the_tables_beside_those_of_others(
+    new_shop: str, commands: Callable[[str], Tickdeck]
+) -> None:
+    tickdeck = commands(new_shop)
     assert tickdeck("db", "migrate", "--yes").code == 0
     assert tickdeck("verify").code == 0, "once there, it is Tickdeck's database too"
     assert tickdeck("load", SAMPLE).code in {0, 2}
@@ -130,15 +168,16 @@ def test_yes_puts_the_tables_beside_those_of_others(shop: str, tickdeck: Tickdec
 
 @pytest.mark.parametrize("revision", ["0001", "5f2c8a3b9d10"])
 def test_another_programs_alembic_is_never_taken_for_ones_own(
-    shop: str, tickdeck: Tickdeck, revision: str
+    new_shop: str, commands: Callable[[str], Tickdeck], revision: str
 ) -> None:
     """Numbers of revisions are not unique: 0001 may be anybody's."""
-    with psycopg.connect(shop) as connection:
+    tickdeck = commands(new_shop)
+    with psycopg.connect(new_shop) as connection:
         connection.execute("create table alembic_version (version_num varchar(32) primary key)")
         connection.execute("insert into alembic_version values (%s)", (revision,))
-    before = objects(shop)
+    before = objects(new_shop)
     for command in (("db", "migrate", "--yes"), ("db", "migrate"), ("verify",), ("load", SAMPLE)):
         ran = tickdeck(*command)
         assert ran.code == 1
         assert "newer" not in ran.err
-    assert objects(shop) == before
+    assert objects(new_shop) == before
