@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from tickdeck.db.errors import DatabaseUnavailableError, SchemaError
 from tickdeck.db.migrate import downgrade, upgrade
@@ -209,8 +210,6 @@ def powerless(empty_db: str, timescale: TimescaleServer) -> Iterator[str]:
     with psycopg.connect(timescale.url, autocommit=True) as connection:
         connection.execute(f"create role {name} login password 'powerless-secret'".encode())
     try:
-        from sqlalchemy.engine import make_url
-
         url = make_url(empty_db).set(username=name, password="powerless-secret")
         yield url.render_as_string(hide_password=False)
     finally:
@@ -225,14 +224,17 @@ def test_login_without_rights_is_refused_with_nothing_half_migrated(empty_db: st
     assert left == []
 
 
-def test_reader_finds_a_migrated_database_migrated(tickdeck_db: str) -> None:
-    """A dashboard logs in without the rights to migrate, and needs none where all is done."""
-    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
-        connection.execute("alter role tickdeck_reader login password 'reader-secret-1'")
-    from sqlalchemy.engine import make_url
+def test_reader_finds_a_migrated_database_migrated(tickdeck_db: str, powerless: str) -> None:
+    """A dashboard logs in without the rights to migrate, and needs none where all is done.
 
-    url = make_url(tickdeck_db).set(username="tickdeck_reader", password="reader-secret-1")
-    upgrade(url.render_as_string(hide_password=False))
+    With a login of its own: tickdeck_reader's is that of all databases of the server, and of the tests beside.
+    """
+    login = make_url(powerless).username
+    with psycopg.connect(tickdeck_db, autocommit=True) as connection:
+        connection.execute(f"grant tickdeck_reader to {login}".encode())
+    upgrade(
+        make_url(powerless).set(database=make_url(tickdeck_db).database).render_as_string(hide_password=False)
+    )
 
 
 def test_maintenance_database_is_left_alone(timescale: TimescaleServer) -> None:
