@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +51,6 @@ class Tickdeck:
         said = self._capsys.readouterr()
         code = ended.value.code
         return Ran(code if isinstance(code, int) else 1, said.out, said.err)
-
-    def outside(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """The command in a process of its own, for what writes to standard output itself."""
-        return subprocess.run(
-            [sys.executable, "-m", "tickdeck.app.cli.child", *map(str, arguments)],
-            env={**os.environ, "DATABASE_URL": self.url, "TICKDECK_DATA_DIR": str(self.folder)},
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,25 +42,46 @@ def test_what_a_command_does_not_need_is_not_imported() -> None:
     assert (lines[1], lines[-1]) == ("[]", "[]")
 
 
-@pytest.mark.parametrize("start", ["2026-01-05", "2026-01-05T00:00Z", "2026-01-05T01:00+01:00"])
-def test_an_instant_is_written_alike_for_every_command(
-    tickdeck: Tickdeck, tick_factory: TickFactory, start: str
-) -> None:
+def test_an_instant_is_written_alike_for_every_command(tickdeck: Tickdeck, tick_factory: TickFactory) -> None:
     tick_factory(100, symbols=["SPY"])
-    exported = tickdeck("export", "--symbols", "SPY", "--from", start, "--to", "2026-01-06")
-    assert (exported.code, len(exported.out.splitlines())) == (0, 101)
-    replayed = tickdeck_lines(tickdeck, "--symbols", "SPY", "--from", start, "--to", "2026-01-06")
-    assert json.loads(replayed[0])["type"] == "snapshot"
-    walk = tickdeck("feed", "walk", "--symbols", "1", "--rate", "5", "--duration", "1s", "--speed", "max",
-                    "--no-history", "--start", start)  # fmt: skip
-    assert walk.code == 0
-    assert "stored 5" in walk.err
+    starts = ("2026-01-05", "2026-01-05T00:00Z", "2026-01-05T01:00+01:00")
+    said = []
+    for start in starts:
+        exported = tickdeck("export", "--symbols", "SPY", "--from", start, "--to", "2026-01-06")
+        assert (exported.code, len(exported.out.splitlines())) == (0, 101)
+        walk = tickdeck("feed", "walk", "--symbols", "1", "--rate", "5", "--duration", "1s", "--speed", "max",
+                        "--no-history", "--start", start)  # fmt: skip
+        assert walk.code == 0
+        said.append(walk.err.strip())
+    stored, again = "stored 5, already there 0, rejected 0", "stored 0, already there 5, rejected 0"
+    assert said == [stored, again, again]
+    replayed = replays(tickdeck.url, starts)
+    assert json.loads(replayed[0].splitlines()[0])["type"] == "snapshot"
+    assert replayed == replayed[:1] * 3
 
 
-def tickdeck_lines(tickdeck: Tickdeck, *arguments: str) -> list[str]:
-    ran = tickdeck.outside("replay", *arguments)
+REPLAYS = """
+import sys
+from tickdeck.app.cli.main import main
+
+for start in sys.argv[1:]:
+    sys.argv = ["tickdeck", "replay", "--symbols", "SPY", "--from", start, "--to", "2026-01-06", "--every", "3600"]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code, ended
+    print("---", flush=True)
+"""
+
+
+def replays(url: str, starts: Sequence[str]) -> list[str]:
+    """What replays from there print, one after the other in one process: they write to standard output itself."""
+    ran = subprocess.run(
+        [sys.executable, "-c", REPLAYS, *starts],
+        env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+    )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout.splitlines()
+    return ran.stdout.split("---\n")[:-1]
 
 
 @pytest.mark.parametrize(
