@@ -78,14 +78,13 @@ def test_a_shifted_feed_is_dated_now_and_keeps_its_spacing(tickdeck: Tickdeck, t
     assert {later - earlier for earlier, later in pairwise(times)} == {100_000}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_feed_stores_all_that_came(tickdeck: Tickdeck, tmp_path: Path, number: int) -> None:
+def test_an_interrupted_feed_stores_all_that_came(tickdeck: Tickdeck, tmp_path: Path) -> None:
     feed = started(
         tickdeck.url, tmp_path, "feed", "walk", "--symbols", "10", "--rate", "2000", "--no-history"
     )
     try:
         wait_for_ticks(tickdeck.url, 1000)
-        feed.send_signal(number)
+        feed.send_signal(signal.SIGINT)
         _, said = feed.communicate(timeout=60)
     finally:
         feed.kill()
@@ -108,7 +107,6 @@ def wait_until_it_runs(url: str) -> None:
     ("command", "number"),
     [
         (("load",), signal.SIGINT),
-        (("load",), signal.SIGTERM),
         (("feed", "csv", "--speed", "max"), signal.SIGTERM),
     ],
 )
@@ -144,7 +142,6 @@ def test_a_pipe_that_falls_quiet_keeps_nothing_from_being_stored_or_stopped(
     ("begun", "number"),
     [
         ("nobody has opened it", signal.SIGINT),
-        ("nobody has opened it", signal.SIGTERM),
         ("in the middle of gzip", signal.SIGTERM),
     ],
 )
