@@ -37,7 +37,7 @@ def beside(local: LocalExchange) -> Iterator[Callable[..., Any]]:
     thread.start()
 
     def call(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
     call(local.__aenter__())
     try:
