@@ -12,7 +12,7 @@ from tickdeck.testing.servers import TimescaleServer
 
 
 def test_every_case_has_its_figures(timescale: TimescaleServer, capsys: pytest.CaptureFixture[str]) -> None:
-    run(timescale.url, as_json=True, viewers=[2], seconds=1, rounds=1, browser=False)
+    run(timescale.url, as_json=True, viewers=[2], seconds=2, rounds=1, browser=False)
     result = json.loads(capsys.readouterr().out)
     assert result["bench"] == "push"
     rows = {row["case"]: row for row in result["rows"]}
