@@ -13,6 +13,48 @@ pytest_plugins = ["pytester"]
 
 EXAMPLE = re.compile(r"```python\n(.+?)```", re.DOTALL)
 DOCS = ROOT / "docs" / "testing.md"
+PATIENCE_S = 250.0
+
+ALL_FIXTURES = """
+import asyncio, json, urllib.request
+from datetime import datetime, timezone
+import psycopg, pytest, websockets
+from tickdeck.testing.ticks import Row
+
+def count(url):
+    with psycopg.connect(url) as connection:
+        return connection.execute("select count(*) from ticks").fetchone()[0]
+
+@pytest.mark.parametrize("turn", range(3))
+def test_each_test_starts_empty(tickdeck_db, tick_factory, turn):
+    assert count(tickdeck_db) == 0
+    tick_factory(50, symbols=["SPY", "AIG"])
+    assert count(tickdeck_db) == 50
+
+def test_rows_spelled_out(tickdeck_db, tick_factory):
+    noon = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+    batch = tick_factory.rows([Row("IBM", noon, 250.0, 10, bid=249.9), Row("IBM", noon, 251.0)])
+    assert tick_factory.write(batch).stored == 2
+    assert tick_factory.write(batch).already == 2
+
+def test_from_a_running_event_loop(tickdeck_db, tick_factory):
+    async def main():
+        tick_factory(10)
+        await tick_factory.write_async(tick_factory.batch(10))
+    asyncio.run(main())
+    assert count(tickdeck_db) == 20
+
+def test_page_and_push(live_server, tick_factory):
+    with urllib.request.urlopen(live_server.url + "/healthz") as answer:
+        assert json.load(answer)["status"] == "ok"
+
+    async def pushed():
+        async with websockets.connect(live_server.ws_url) as viewer:
+            await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
+            while "SPY" not in await viewer.recv():
+                tick_factory(1)
+    asyncio.run(asyncio.wait_for(pushed(), 60))
+"""
 
 
 @pytest.fixture
@@ -23,19 +65,19 @@ def on_our_server(timescale: TimescaleServer, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without those that cost seconds of each process: what is installed beside Tickdeck, which one test here has."""
+    """Without those that cost seconds of each process: what is installed beside Tickdeck, which the first test has."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin,tickdeck.testing.plugin")
 
 
 @pytest.mark.usefixtures("on_our_server")
-def test_example_of_the_docs_runs_as_it_stands(pytester: pytest.Pytester) -> None:
-    """It names no import of the plugin: installing Tickdeck is all it takes."""
+def test_example_of_the_docs_runs_as_it_stands_and_all_fixtures_work(pytester: pytest.Pytester) -> None:
+    """The example names no import of the plugin: installing Tickdeck is all it takes."""
     example = EXAMPLE.search(DOCS.read_text(encoding="utf-8"))
     assert example is not None
-    pytester.makepyfile(example[1])
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=100)
-    result.assert_outcomes(passed=example[1].count("def test_"))
+    pytester.makepyfile(test_example=example[1], test_all=ALL_FIXTURES)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=PATIENCE_S)
+    result.assert_outcomes(passed=example[1].count("def test_") + 6)
     result.stdout.re_match_lines(
         [r"tickdeck: tests run on .+, TimescaleDB \d+\.\d+.* edition\), PostgreSQL \d+"]
     )
@@ -55,60 +97,14 @@ def test_workers_side_by_side_share_one_server(pytester: pytest.Pytester) -> Non
             note.write_text(f"{timescale.url} {started}")
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", "--dist", "each", timeout=100)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-n", "2", "--dist", "each", timeout=PATIENCE_S
+    )
     result.assert_outcomes(passed=8)
     result.stdout.re_match_lines([r"tickdeck: tests run on .+, TimescaleDB \d+"])
     notes = [path.read_text() for path in pytester.path.glob("gw*.note")]
     assert len(notes) == 8
     assert len(set(notes)) == 1
-
-
-@pytest.mark.usefixtures("on_our_server", "few_plugins")
-def test_databases_are_private_and_all_fixtures_work(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import asyncio, json, urllib.request
-        from datetime import datetime, timezone
-        import psycopg, pytest, websockets
-        from tickdeck.testing.ticks import Row
-
-        def count(url):
-            with psycopg.connect(url) as connection:
-                return connection.execute("select count(*) from ticks").fetchone()[0]
-
-        @pytest.mark.parametrize("turn", range(3))
-        def test_each_test_starts_empty(tickdeck_db, tick_factory, turn):
-            assert count(tickdeck_db) == 0
-            tick_factory(50, symbols=["SPY", "AIG"])
-            assert count(tickdeck_db) == 50
-
-        def test_rows_spelled_out(tickdeck_db, tick_factory):
-            noon = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
-            batch = tick_factory.rows([Row("IBM", noon, 250.0, 10, bid=249.9), Row("IBM", noon, 251.0)])
-            assert tick_factory.write(batch).stored == 2
-            assert tick_factory.write(batch).already == 2
-
-        def test_from_a_running_event_loop(tickdeck_db, tick_factory):
-            async def main():
-                tick_factory(10)
-                await tick_factory.write_async(tick_factory.batch(10))
-            asyncio.run(main())
-            assert count(tickdeck_db) == 20
-
-        def test_page_and_push(live_server, tick_factory):
-            with urllib.request.urlopen(live_server.url + "/healthz") as answer:
-                assert json.load(answer)["status"] == "ok"
-
-            async def pushed():
-                async with websockets.connect(live_server.ws_url) as viewer:
-                    await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
-                    while "SPY" not in await viewer.recv():
-                        tick_factory(1)
-            asyncio.run(asyncio.wait_for(pushed(), 20))
-        """
-    )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=100)
-    result.assert_outcomes(passed=6)
 
 
 @pytest.mark.usefixtures("few_plugins")
@@ -137,12 +133,15 @@ def test_other(): pass
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "side by side"])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "side by side"])
 def test_run_without_a_server_stops_once_and_says_why(
-    pytester: pytest.Pytester, no_engine: str, workers: list[str]
+    pytester: pytest.Pytester, no_engine: str, alone: bool
 ) -> None:
     pytester.makepyfile(MANY)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *workers, timeout=60)
+    if alone:
+        result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    else:
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", timeout=PATIENCE_S)
     assert result.ret != 0
     result.assert_outcomes()
     assert str(result.stdout).count(no_engine) == 1
@@ -150,7 +149,7 @@ def test_run_without_a_server_stops_once_and_says_why(
 
 def test_run_that_needs_no_server_goes_on_without(pytester: pytest.Pytester, no_engine: str) -> None:
     pytester.makepyfile(MANY)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "other", timeout=60)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-k", "other")
     result.assert_outcomes(passed=1, deselected=20)
     assert no_engine not in str(result.stdout)
 
@@ -161,7 +160,7 @@ def test_server_that_is_first_asked_for_in_a_test_stops_the_run_too(
     pytester.makepyfile(
         "def test_late(request): request.getfixturevalue('tickdeck_db')\ndef test_later(request): request.getfixturevalue('tickdeck_db')"
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert result.ret != 0
     result.assert_outcomes()
     assert str(result.stdout).count(no_engine) == 1
