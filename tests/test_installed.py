@@ -180,20 +180,28 @@ def live(*command: str | Path, cwd: Path, database: str) -> Iterator[str]:
         yield address
 
 
-def moving(page: str) -> None:
-    """Return once three frames have brought rows that ticks changed."""
-    frames = 0
-    with connect(page.replace("http", "ws", 1) + "/ws", max_size=2**24) as viewer:
+def moving(page: str, symbol: str | None = None) -> None:
+    """Return once three frames have brought rows that ticks changed, one of them that of `symbol`."""
+    frames, seen = 0, symbol is None
+    address = page.replace("http", "ws", 1) + "/ws"
+    with connect(address, max_size=2**24, open_timeout=PATIENCE_S) as viewer:
         viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
-        while frames < 3:
+        while frames < 3 or not seen:
             message = json.loads(viewer.recv(timeout=PATIENCE_S))
-            frames += message["type"] == "frame" and bool(message["watchlist"]["rows"])
+            rows = message.get("watchlist", {}).get("rows", [])
+            frames += message["type"] == "frame" and bool(rows)
+            seen = seen or any(row["symbol"] == symbol for row in rows)
 
 
-def test_dashboard_has_its_feed_and_its_page(commands: Path, project: Path, tickdeck_db: str) -> None:
+def test_dashboard_has_its_feed_and_its_page_and_shows_another_feed(
+    commands: Path, project: Path, tickdeck_db: str
+) -> None:
     # A standard module's name in the folder where it is started, which a child must not import either.
     (project / "queue.py").write_text("raise ImportError('this is not the library')\n", encoding="utf-8")
     run = (commands / "tickdeck", "run", "--port", "0", "--symbols", "2", "--rate", "50")
+    start = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+    ticks = [f"{(start + timedelta(seconds=n / 10)).isoformat()},SPY,{100 + n % 7},10" for n in range(600)]
+    (project / "day.csv").write_text("time,symbol,price,size\n" + "\n".join(ticks) + "\n", encoding="utf-8")
     with live(*run, cwd=project, database=tickdeck_db) as page:
         moving(page)
         with urllib.request.urlopen(page) as answer:  # noqa: S310 - our own server
@@ -202,18 +210,10 @@ def test_dashboard_has_its_feed_and_its_page(commands: Path, project: Path, tick
             with urllib.request.urlopen(f"{page}/{name}") as answer:  # noqa: S310 - our own server
                 assert answer.read()
         assert "assets/" in html
-    assert "error" not in (project.parent / "log").read_text(encoding="utf-8").lower()
-
-
-def test_feed_of_its_own_beside_a_dashboard_without(commands: Path, project: Path, tickdeck_db: str) -> None:
-    start = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
-    ticks = [f"{(start + timedelta(seconds=n / 10)).isoformat()},SPY,{100 + n % 7},10" for n in range(600)]
-    (project / "day.csv").write_text("time,symbol,price,size\n" + "\n".join(ticks) + "\n", encoding="utf-8")
-    run = (commands / "tickdeck", "run", "--no-feed", "--port", "0")
-    with live(*run, cwd=project, database=tickdeck_db) as page:
         feed = (commands / "tickdeck", "feed", "csv", "day.csv", "--shift-to-now")
         with started(*feed, cwd=project, database=tickdeck_db):
-            moving(page)
+            moving(page, "SPY")
+    assert "error" not in (project.parent / "log").read_text(encoding="utf-8").lower()
 
 
 NOTEBOOK = """

@@ -55,7 +55,8 @@ class Desk:
 
     def connect(self, who: str, address: str) -> ClientConnection:
         headers = self.headers(who, address)
-        return connect_socket(self.url.replace("http", "ws", 1) + "/ws", additional_headers=headers)
+        socket = self.url.replace("http", "ws", 1) + "/ws"
+        return connect_socket(socket, additional_headers=headers, open_timeout=PATIENCE_S)
 
     def get(self, path: str, who: str = "a", address: str = "10.9.0.1") -> requests.Response:
         return requests.get(self.url + path, headers=self.headers(who, address), timeout=PATIENCE_S)
@@ -76,8 +77,11 @@ def desk(_tickdeck_databases: Databases) -> Iterator[Desk]:
                 "insert into ticks (time, symbol, price, size) values ('2026-01-05 14:30Z', 'A', 10, 1)"
             )
         with_settings(url, people)
-        with Dashboard(url, "serve", settings=LOW) as dashboard:
+        with Dashboard(url, "run", "--no-feed", settings=LOW) as dashboard:
             yield Desk(dashboard, sessions)
+        with psycopg.connect(url) as connection:
+            fed = connection.execute("select name from feeds").fetchall()
+        assert fed == [], "it was to start none"
 
 
 def say(socket: ClientConnection, message: object) -> dict[str, Any]:
@@ -142,9 +146,8 @@ async def test_a_storm_gets_no_more_than_a_limit(desk: Desk) -> None:
 
         async def one() -> None:
             headers = desk.headers("d", "10.7.0.1")
-            async with connect(
-                desk.url.replace("http", "ws", 1) + "/ws", additional_headers=headers
-            ) as socket:
+            address = desk.url.replace("http", "ws", 1) + "/ws"
+            async with connect(address, additional_headers=headers, open_timeout=PATIENCE_S) as socket:
                 with suppress(websockets.ConnectionClosed):
                     await socket.send('{"ping": 1}')
                 arrived.append("pong" in str(await socket.recv()))
