@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -204,37 +204,42 @@ def test_server_that_cannot_be_reached() -> None:
 
 
 @pytest.fixture
-def powerless(empty_db: str, timescale: TimescaleServer) -> Iterator[str]:
-    """The address of an empty database as a login that may do nothing in it."""
+def powerless(timescale: TimescaleServer) -> Iterator[Callable[[str], str]]:
+    """A login that may do nothing: the address of a database with it."""
     name = f"tickdeck_test_{uuid.uuid4().hex[:12]}_powerless"
     with psycopg.connect(timescale.url, autocommit=True) as connection:
         connection.execute(f"create role {name} login password 'powerless-secret'".encode())
     try:
-        url = make_url(empty_db).set(username=name, password="powerless-secret")
-        yield url.render_as_string(hide_password=False)
+        yield (
+            lambda url: (
+                make_url(url)
+                .set(username=name, password="powerless-secret")
+                .render_as_string(hide_password=False)
+            )
+        )
     finally:
         with psycopg.connect(timescale.url, autocommit=True) as connection:
             connection.execute(f"drop role {name}".encode())
 
 
-def test_login_without_rights_is_refused_with_nothing_half_migrated(empty_db: str, powerless: str) -> None:
+def test_login_without_rights_is_refused_with_nothing_half_migrated(
+    empty_db: str, powerless: Callable[[str], str]
+) -> None:
     with pytest.raises(SchemaError, match="permission denied"):
-        upgrade(powerless)
+        upgrade(powerless(empty_db))
     left = rows(empty_db, "select relname from pg_class where relnamespace = 'public'::regnamespace")
     assert left == []
 
 
-def test_reader_finds_a_migrated_database_migrated(tickdeck_db: str, powerless: str) -> None:
+def test_reader_finds_a_migrated_database_migrated(tickdeck_db: str, powerless: Callable[[str], str]) -> None:
     """A dashboard logs in without the rights to migrate, and needs none where all is done.
 
     With a login of its own: tickdeck_reader's is that of all databases of the server, and of the tests beside.
     """
-    login = make_url(powerless).username
+    login = make_url(powerless(tickdeck_db)).username
     with psycopg.connect(tickdeck_db, autocommit=True) as connection:
         connection.execute(f"grant tickdeck_reader to {login}".encode())
-    upgrade(
-        make_url(powerless).set(database=make_url(tickdeck_db).database).render_as_string(hide_password=False)
-    )
+    upgrade(powerless(tickdeck_db))
 
 
 def test_maintenance_database_is_left_alone(timescale: TimescaleServer) -> None:
