@@ -9,6 +9,7 @@ import json
 import re
 import select
 import socket as raw_socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
@@ -26,7 +27,7 @@ from tests.people import PASSWORD, with_settings
 from tickdeck.app.config import DashboardSettings, Settings
 from tickdeck.app.main import create_app
 from tickdeck.app.replay.room import CONTROLS
-from tickdeck.app.users.access import new_token, token_hash
+from tickdeck.app.users.access import TRIES, new_token, token_hash
 from tickdeck.app.users.passwords import hash_password
 from tickdeck.app.web.gate import COOKIE, RULES, SESSION_OVER, rule_of
 from tickdeck.app.web.push import REQUESTS
@@ -347,9 +348,16 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(desk: Desk) ->
 
 
 def test_wrong_passwords_cannot_be_tried_on_and_on(desk: Desk) -> None:
+    began = time.monotonic()
     tries = [desk.post("/login", "nobody", {"name": "guessed", "password": str(n)}) for n in range(8)]
-    assert [answer.status_code for answer in tries] == [401] * 5 + [429] * 3
-    assert int(tries[-1].headers["retry-after"]) > 0
+    refused = [answer for answer in tries if answer.status_code == 429]
+    assert [answer.status_code for answer in tries[:5]] == [401] * 5
+    assert {answer.status_code for answer in tries[5:]} <= {401, 429}
+    again = int(
+        (time.monotonic() - began) / TRIES[0][1]
+    )  # where it is that slow: one more each so many seconds
+    assert len(refused) >= max(1, 3 - again)
+    assert int(refused[-1].headers["retry-after"]) > 0
 
 
 def test_signing_in_and_out(desk: Desk) -> None:
@@ -388,7 +396,9 @@ def test_sockets(desk: Desk, who: str) -> None:
             connect_socket(desk.server.ws_url, additional_headers=desk.headers(who), open_timeout=PATIENCE_S)
         assert refused.value.response.status_code == 403
         return
-    with connect_socket(desk.server.ws_url, additional_headers=desk.headers(who)) as socket:
+    with connect_socket(
+        desk.server.ws_url, additional_headers=desk.headers(who), open_timeout=PATIENCE_S
+    ) as socket:
         socket.send('{"subscribe": {"watchlist": "all"}}')
         assert '"snapshot"' in str(socket.recv(PATIENCE_S))
 
@@ -554,6 +564,7 @@ def test_open_sockets_end_with_their_sessions(desk: Desk) -> None:
             with pytest.raises(websockets.ConnectionClosedError):
                 socket.recv(PATIENCE_S)  # nothing is watched, so nothing comes but the end
             assert socket.close_code == SESSION_OVER, way
+            watch.seconds()  # it looks how slow the machine is
         poll = select.poll()
         poll.register(stuffed, select.POLLHUP | select.POLLERR)
         assert poll.poll(1000 * PATIENCE_S), "it is not cut off"
