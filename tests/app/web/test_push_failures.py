@@ -96,7 +96,7 @@ def insert_noise(url: str, symbols: int = 300) -> None:
 
 async def test_a_slow_viewer_gets_fewer_newer_frames_in_bounded_memory(tickdeck_db: str) -> None:
     insert_many(tickdeck_db, 1)
-    settings = LiveSettings(grid_rate=60, dead_after_s=60)
+    settings = LiveSettings(grid_rate=60, dead_after_s=3600)
     async with (
         live_server(tickdeck_db, settings, send_buffer=SEND_BUFFER, ws_ping_interval=None) as server,
         server.viewer(watchlist="all") as quick,
