@@ -47,7 +47,7 @@ class LiveServer:
     @asynccontextmanager
     async def viewer(self, **subscribe: Any) -> AsyncIterator[Viewer]:
         """A connected viewer that has sent its subscription, if any."""
-        async with websockets.connect(self.ws, max_size=2**24) as connection:
+        async with websockets.connect(self.ws, max_size=2**24, open_timeout=PATIENCE_S) as connection:
             viewer = Viewer(connection)
             if subscribe:
                 await viewer.subscribe(**subscribe)

@@ -91,7 +91,7 @@ def test_a_database_that_is_away_is_no_fault_of_the_request(
     tick_factory(10, symbols=["SPY"])
     with database_away(tickdeck_db):
         for route in (*REPLAY_ROUTES, *DATA_ROUTES, "instruments"):
-            answer = requests.get(f"{live_server.url}/api/{route.format(symbol='SPY')}", timeout=30)
+            answer = requests.get(f"{live_server.url}/api/{route.format(symbol='SPY')}", timeout=60)
             assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5"), route
             assert answer.json()["detail"]
 
