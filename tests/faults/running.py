@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from tickdeck.testing.pace import Stopwatch
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 
 
 def wait_for(condition: Callable[[], object]) -> float:

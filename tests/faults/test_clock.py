@@ -79,27 +79,32 @@ async def test_a_clock_that_is_set_moves_nothing(
     await asyncio.to_thread(store, tickdeck_db, made_up_ticks())
     async with serving(tickdeck_db) as server, server.viewer() as viewer, server.viewer() as watcher:
         access, cookie = await signed_in(server)
+        feeds = time.monotonic()
         feed = asyncio.create_task(play(tickdeck_db, file))
         try:
             await viewer.say(subscribe={"watchlist": "all"})
             await viewer.until(lambda w: w.rows.get("PLAYED", {}).get("trades", 0) > PER_S)
             await opened(watcher, speed=SPEED)
+            plays = time.monotonic()
             await watcher.do("play")
             await watcher.until(lambda w: w.replay is not None and w.replay["state"] == "playing")
             stored = await asyncio.to_thread(played, tickdeck_db)
             await viewer.until(lambda w: w.rows["PLAYED"]["trades"] >= stored)  # has read what came meanwhile
-            before, began, clock = viewer.rows["PLAYED"]["trades"], time.monotonic(), watcher.replay["clock"]  # type: ignore[index]
+            before, clock = viewer.rows["PLAYED"]["trades"], watcher.replay["clock"]  # type: ignore[index]
 
             off_s = jump_s
 
             await viewer.until(lambda w: w.rows["PLAYED"]["trades"] > before + 2 * PER_S)
-            more, took_s = viewer.rows["PLAYED"]["trades"] - before, time.monotonic() - began
-            assert more <= PER_S * (took_s + 2), "what an hour would have brought came at once"
+            # By the whole time that it runs: a feed that had to wait for the machine makes up for it.
+            ran_s = time.monotonic() - feeds
+            assert viewer.rows["PLAYED"]["trades"] <= PER_S * (ran_s + 2), "what an hour brings came at once"
             await watcher.until(lambda w: w.replay["clock"] > clock + 1_000 * SPEED)
             passed_s = (watcher.replay["clock"] - clock) / 1_000  # type: ignore[index]
-            assert passed_s <= SPEED * (time.monotonic() - began + 2)
+            assert passed_s <= SPEED * (time.monotonic() - plays + 2)
             assert await who(access, cookie) is not None
-            assert viewer.status == "live"
+            await viewer.until(
+                lambda w: w.status == "live"
+            )  # a feed that is late to say so seems to be silent
         finally:
             feed.cancel()
             await asyncio.gather(feed, return_exceptions=True)

@@ -14,7 +14,7 @@ import pytest
 import websockets
 
 from tests.app.live.test_hub import differs
-from tests.faults.running import wait_for
+from tests.faults.running import PATIENCE_S, wait_for
 from tests.faults.wire import Wire
 from tickdeck.app.config import LiveSettings
 from tickdeck.app.live.hub import Hub
@@ -36,7 +36,7 @@ async def test_a_listener_that_lags_behind_catches_up(tickdeck_db: str, tick_fac
     with Wire(tickdeck_db) as wire, psycopg.connect(tickdeck_db, autocommit=True) as writer:
         pool = await open_pool(wire.url, role="reader", size=2)
         try:
-            async with Hub(wire.url, pool, LiveSettings(), database="") as hub, asyncio.timeout(60):
+            async with Hub(wire.url, pool, LiveSettings(), database="") as hub, asyncio.timeout(PATIENCE_S):
                 await hub.ready()
                 wire.hold()
                 for round_ in range(150):
@@ -64,7 +64,7 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
 
     async def visit(number: int) -> None:
         async with websockets.connect(
-            live_server.ws_url, max_size=2**24, open_timeout=60, proxy=None
+            live_server.ws_url, max_size=2**24, open_timeout=PATIENCE_S, proxy=None
         ) as viewer:
             await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))
             if number % 4 == 0:
@@ -74,7 +74,7 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(
                 pass
 
     async def crowd() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(*(visit(number) for number in range(CROWD)))
 
     def watching() -> int:
@@ -102,7 +102,7 @@ def test_five_thousand_symbols_that_appear_at_once_are_all_shown(
     async def seen() -> dict[str, float]:
         rows: dict[str, float] = {}
         async with (
-            asyncio.timeout(60),
+            asyncio.timeout(PATIENCE_S),
             websockets.connect(live_server.ws_url, max_size=2**24, proxy=None) as viewer,
         ):
             await viewer.send(json.dumps({"subscribe": {"watchlist": "all"}}))

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from tests.faults.running import PATIENCE_S
 from tests.faults.wire import Wire
 from tickdeck.app.config import LiveSettings
 from tickdeck.app.live.hub import Hub
@@ -23,8 +24,6 @@ from tickdeck.feeds.base import FeedBatch
 from tickdeck.feeds.rejects import RejectsFile
 from tickdeck.feeds.writer import FeedWriter
 from tickdeck.testing.ticks import TickFactory
-
-PATIENCE_S = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.faults.running import PATIENCE_S
 from tests.faults.wire import Wire
 from tickdeck.db.session import close_pool, open_pool
 from tickdeck.db.ticks.store import TickStore
@@ -39,7 +40,7 @@ async def test_a_feed_that_is_stopped_keeps_what_a_silent_database_did_not_take(
         async def feed() -> None:
             async with FeedWriter(TickStore(pool), rejects, limits=WriterLimits(drain_s=0.3)) as writer:
                 await writer.put(FeedBatch(factory.batch(500)))
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE_S):
                     while writer.counters.stored < 500:  # noqa: ASYNC110 - what is awaited belongs to the database too
                         await asyncio.sleep(0.005)
                 wire.hold()
@@ -47,7 +48,7 @@ async def test_a_feed_that_is_stopped_keeps_what_a_silent_database_did_not_take(
                 await asyncio.Event().wait()
 
         feeding = asyncio.create_task(feed())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while wire.flows:  # noqa: ASYNC110 - it is another thread's
                 await asyncio.sleep(0.005)
         watch = Stopwatch()
