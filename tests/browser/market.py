@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,10 @@ class Market:
             (time or datetime.now(UTC), symbol, price, size, price - 0.01, price + 0.01),
         )
 
+    def together(self) -> AbstractContextManager[psycopg.Transaction]:
+        """`with market.together()`: all that is written in the block is seen at once, at its end."""
+        return self._connection.transaction()
+
     def sided(self, symbol: str, price: float, *, side: int | None, time: datetime) -> None:
         """Insert one tick of which it is known who took the price (1 the buyer, -1 the seller)."""
         self._connection.execute(
@@ -50,8 +55,9 @@ class Market:
     def past(self, symbol: str, prices: list[float], *, newest: datetime | None = None) -> None:
         """One tick a minute, the last one in the minute of `newest` (default: five minutes ago)."""
         last = (newest or datetime.now(UTC) - timedelta(minutes=5)).replace(second=10, microsecond=0)
-        for back, price in enumerate(reversed(prices)):
-            self.trade(symbol, price, time=last - timedelta(minutes=back))
+        with self.together():
+            for back, price in enumerate(reversed(prices)):
+                self.trade(symbol, price, time=last - timedelta(minutes=back))
 
     def many(self, symbol: str, minutes: int) -> None:
         """One tick in each of the last so many minutes, in one statement."""

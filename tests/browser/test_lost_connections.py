@@ -16,7 +16,7 @@ from tests.browser.watching import Watched, shows
 # Of the socket, and of what the page was just asking for when the server went.
 REFUSED = (
     "WebSocket connection to .* failed"
-    "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING"
+    "|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING"
     "|SOCKET_NOT_CONNECTED)"
     "|status of 503"
     "|Callback error updating"
@@ -58,7 +58,7 @@ def test_page_lives_again_after_a_restart_of_the_server(
     assert watched.page.evaluate("window.notReloaded")
 
 
-def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
+def test_what_was_scrolled_back_to_stays_in_view_when_the_server_was_killed(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
@@ -68,17 +68,20 @@ def test_what_was_scrolled_back_to_stays_in_view_over_a_restart(
     watched.scroll_back(until=f"{RANGE}[1] < -100")
     labels = "() => [...document.querySelectorAll('.time-grid text')].map((e) => e.textContent).join()"
     shown = watched.page.evaluate(labels)
-    dashboard.stop()
+    dashboard.stop(signal.SIGKILL)
     watched.state("reconnecting")
     dashboard.start()
     watched.state("live")
     watched.until(f"(shown) => ({labels})() === shown", shown)
     assert watched.range()[1] < -100
+    market.trade(market.symbol, 111.0)
+    expect(watched.page.locator("#headline-last")).to_have_text("111.00")
 
 
-def test_what_was_scrolled_back_to_stays_in_view_over_two_snapshots_in_a_row(
+def test_what_was_scrolled_back_to_stays_in_view_over_polling_and_back(
     quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
+    """On a network that lets no WebSockets through for a while; two snapshots come in a row."""
     dashboard, market = quiet
     market.many(market.symbol, 1_500)
     watched.allow(REFUSED)
@@ -97,9 +100,11 @@ def test_what_was_scrolled_back_to_stays_in_view_over_two_snapshots_in_a_row(
                 route.continue_()
 
         watched.page.route("**/api/candles*", answer)
-        proxy.websockets = "refuse"
+        proxy.websockets = "refuse"  # a train's network, say, after the office's
         proxy.cut_websockets()
         watched.state("polling")
+        market.trade(market.symbol, 109.0)
+        expect(watched.page.locator("#headline-last")).to_have_text("109.00")
         while not held:  # the older candles are asked for, and do not come
             watched.page.wait_for_timeout(20)
         proxy.websockets = "pass"
@@ -110,22 +115,9 @@ def test_what_was_scrolled_back_to_stays_in_view_over_two_snapshots_in_a_row(
             route.continue_()
         watched.until(f"(shown) => ({labels})() === shown", shown)
         assert watched.range()[1] < -100
+        market.trade(market.symbol, 110.0)
+        expect(watched.page.locator("#headline-last")).to_have_text("110.00")
         watched.page.goto("about:blank")
-
-
-def test_page_lives_again_after_the_server_was_killed(
-    quiet: tuple[Dashboard, Market], watched: Watched
-) -> None:
-    dashboard, market = quiet
-    market.past(market.symbol, [100.0, 101.0])
-    watched.allow(REFUSED)
-    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
-    dashboard.stop(signal.SIGKILL)
-    watched.state("reconnecting")
-    dashboard.start()
-    watched.state("live")
-    market.trade(market.symbol, 103.0)
-    expect(watched.page.locator("#headline-last")).to_have_text("103.00")
 
 
 def test_page_lives_again_after_the_database_was_lost(
@@ -144,6 +136,15 @@ def test_page_lives_again_after_the_database_was_lost(
     expect(watched.page.locator("#headline-last")).to_have_text("106.00")
 
 
+def passes(watched: Watched, state: str) -> None:
+    """Let the time of the page pass, whose clock is the test's, until the status line says so."""
+    for _ in range(120):
+        watched.page.clock.run_for(500)
+        if watched.page.locator("#status").get_attribute("data-state") == state:
+            return
+    raise AssertionError(f"never {state}")
+
+
 @pytest.mark.fault("a feed, the database, the server or the way to it is away")
 def test_silent_server_counts_as_stale_and_then_as_lost(
     quiet: tuple[Dashboard, Market], watched: Watched
@@ -151,13 +152,17 @@ def test_silent_server_counts_as_stale_and_then_as_lost(
     dashboard, market = quiet
     market.past(market.symbol, [100.0])
     watched.allow(REFUSED)
+    clock = watched.page.clock
+    clock.install()
     watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
     dashboard.pause()
-    watched.state("stale")
+    clock.pause_at(watched.page.evaluate("Date.now() + 1"))  # each state lasts as long as it is looked at
+    passes(watched, "stale")
     expect(watched.page.locator("#status-state")).to_have_text("Stale")
     shows(watched, market.symbol, "state", "stale")
-    watched.state("reconnecting")
+    passes(watched, "reconnecting")
     shows(watched, market.symbol, "state", "lost")
+    clock.resume()
     dashboard.resume()
     market.trade(market.symbol, 104.0)
     watched.state("live")
@@ -181,27 +186,6 @@ def test_polls_where_websockets_do_not_get_through(quiet: tuple[Dashboard, Marke
         watched.page.click(f'#watchlist .ag-row[row-id="{market.other}"] .ag-cell.symbol')
         watched.drawn(market.other, "1m")
         expect(watched.page.locator("#headline-last")).to_have_text("8.00")
-        watched.page.goto("about:blank")
-
-
-def test_polls_on_a_network_that_lets_no_websockets_through_any_more(
-    quiet: tuple[Dashboard, Market], watched: Watched
-) -> None:
-    dashboard, market = quiet
-    market.past(market.symbol, [100.0, 101.0])
-    watched.allow(REFUSED)
-    with Proxy(dashboard.port, websockets="pass") as proxy:
-        watched.open(f"{proxy.url}/?symbol={market.symbol}&interval=1m")
-        watched.state("live")
-        proxy.websockets = "refuse"  # a train's network, say, after the office's
-        proxy.cut_websockets()
-        watched.state("polling")
-        market.trade(market.symbol, 109.0)
-        expect(watched.page.locator("#headline-last")).to_have_text("109.00")
-        proxy.websockets = "pass"
-        watched.state("live")
-        market.trade(market.symbol, 110.0)
-        expect(watched.page.locator("#headline-last")).to_have_text("110.00")
         watched.page.goto("about:blank")
 
 
@@ -235,7 +219,7 @@ def test_a_replay_is_never_replaced_by_the_polled_market(day: Dashboard, watched
         proxy.websockets = "refuse"
         proxy.cut_websockets()
         watched.state("reconnecting")
-        while proxy.refused < 4:
+        while proxy.refused < 3:  # the second in a row would have it poll
             watched.page.wait_for_timeout(50)
         watched.state("reconnecting")
         assert not any("/api/frames" in url for url in watched.requests)

@@ -30,7 +30,9 @@ FRAMES = """([symbol, price]) => {
 """Remembers how many animation frames there had been when watchlist, tape and Plotly got the price."""
 
 
-def test_an_insert_shows_everywhere(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
+def test_an_insert_shows_everywhere_the_price_first(
+    quiet: tuple[Dashboard, Market], watched: Watched
+) -> None:
     dashboard, market = quiet
     market.past(market.symbol, [100.0, 101.0, 100.5])
     watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
@@ -42,15 +44,8 @@ def test_an_insert_shows_everywhere(quiet: tuple[Dashboard, Market], watched: Wa
     expect(watched.page.locator('#readout span[data-name="C"]')).to_have_text("123.45")
     expect(watched.page.locator(".last-label text")).to_have_text("123.45")
     expect(watched.page).to_have_title(f"{market.symbol} 123.45 · Tickdeck")
-
-
-def test_the_price_is_painted_before_what_is_dearer(
-    quiet: tuple[Dashboard, Market], watched: Watched
-) -> None:
-    dashboard, market = quiet
-    market.past(market.symbol, [100.0, 101.0, 100.5])
-    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
-    watched.page.wait_for_selector(f'#watchlist .ag-row[row-id="{market.symbol}"] [col-id="last"]')
+    # The price is painted before what is dearer.
+    watched.resting_range()
     watched.page.evaluate(FRAMES, [market.symbol, "150.00"])
     market.trade(market.symbol, 150.0)  # beyond the chart's range: Plotly has to draw all candles anew
     watched.until("Object.keys(window.frames).length === 3")
@@ -209,6 +204,7 @@ def test_the_tape_joins_filters_stands_still_under_the_pointer_and_leads_to_a_ca
     expect(page.locator("#tape-least")).to_have_value("10")
     watched.until(f"() => ({SHOWN})()[0]?.[1] === '700'")
     page.fill("#tape-least", "")
+    watched.until(f"() => ({SHOWN})().some(([, size]) => size === '5')")
     oldest = page.evaluate("dash_ag_grid.getApi('tape').getDisplayedRowAtIndex(90).data")
     page.evaluate("dash_ag_grid.getApi('tape').ensureIndexVisible(90)")
     before = watched.resting_range()

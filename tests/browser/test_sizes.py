@@ -14,7 +14,6 @@ from tests.browser.market import Market
 from tests.browser.watching import Watched
 
 SIZES: Final = ((1440, 900), (1280, 800), (1024, 768), (768, 1024), (390, 844))
-at_each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 PRICES: Final = (
     "() => [...document.querySelectorAll('#chart .yaxislayer-above .ytick text')].map((e) => e.textContent)"
@@ -22,6 +21,13 @@ PRICES: Final = (
 VOLUMES: Final = (
     "() => [...document.querySelectorAll('#chart .yaxislayer-above .y2tick text')].map((e) => e.textContent)"
 )
+
+
+FITTED: Final = """(width) => {
+    const plot = document.querySelector('#chart .js-plotly-plot');
+    return innerWidth === width && Math.abs(plot._fullLayout.width - plot.clientWidth) < 2;
+}"""
+"""Whether the chart is drawn as wide as the page has room for."""
 
 
 def resized(watched: Watched, size: tuple[int, int]) -> None:
@@ -45,8 +51,8 @@ OVERLAPPING: Final = """(pairs) => pairs.filter(([one, other]) => {
 """Of pairs of selectors those whose elements overlap, or are not shown."""
 
 
-@at_each_size
-def test_the_page_is_as_wide_as_the_screen_and_nothing_is_cut(
+@pytest.mark.parametrize("size", [(1920, 900), *SIZES], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_page_is_as_wide_as_the_screen_and_nothing_is_cut_or_covered(
     walking: Dashboard, watched: Watched, size: tuple[int, int]
 ) -> None:
     resized(watched, size)
@@ -54,6 +60,8 @@ def test_the_page_is_as_wide_as_the_screen_and_nothing_is_cut(
     watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
     expect(watched.page.locator("#day-values")).to_contain_text("VWAP")
     watched.until("(width) => document.documentElement.scrollWidth === width", size[0])
+    if size[0] >= 1440:
+        watched.until("document.documentElement.scrollHeight <= innerHeight")
     watched.until(
         """[...document.querySelectorAll('.ag-center-cols-viewport')].every((e) => e.scrollWidth <= e.clientWidth)"""
     )
@@ -87,15 +95,7 @@ def test_the_page_is_as_wide_as_the_screen_and_nothing_is_cut(
                  && e.getBoundingClientRect().bottom <= document.querySelector(line).getBoundingClientRect().bottom + 1).length >= 4""",
             line,
         )
-
-
-@at_each_size
-def test_the_lines_over_the_chart_cover_neither_each_other_nor_candles(
-    walking: Dashboard, watched: Watched, size: tuple[int, int]
-) -> None:
-    resized(watched, size)
-    watched.open(walking.url)
-    expect(watched.page.locator("#day-values")).to_contain_text("VWAP")
+    # Nor do the lines over the chart cover each other or candles.
     plot = "#chart .nsewdrag"
     pairs = [("#readout", "#day-strip"), ("#readout", plot), ("#day-strip", plot)]
     if size[0] == 390:  # where they are always shown
@@ -103,41 +103,45 @@ def test_the_lines_over_the_chart_cover_neither_each_other_nor_candles(
     finds_nothing(watched, OVERLAPPING, pairs)
 
 
-@at_each_size
 def test_labels_of_the_axes_differ_and_are_written_as_in_the_grids(
-    quiet: tuple[Dashboard, Market], watched: Watched, size: tuple[int, int]
+    quiet: tuple[Dashboard, Market], watched: Watched
 ) -> None:
     dashboard, market = quiet
     market.past(market.symbol, [25.24, 25.25, 25.24])
     market.past(market.other, [25.24] * 3)
-    resized(watched, size)
     for symbol in (market.symbol, market.other):
+        resized(watched, SIZES[0])
         watched.open(f"{dashboard.url}/?symbol={symbol}&interval=1m")
-        watched.until(f"() => ({PRICES})().includes('25.24')")
-        for labels in (PRICES, VOLUMES):
-            finds_nothing(
-                watched,
-                f"() => {{ const all = ({labels})();"
-                " return all.length >= 2 && new Set(all).size === all.length ? [] : [all]; }",
-            )
+        for size in SIZES:
+            resized(watched, size)
+            watched.until(FITTED, size[0])
+            watched.until(f"() => ({PRICES})().includes('25.24')")
+            for labels in (PRICES, VOLUMES):
+                finds_nothing(
+                    watched,
+                    f"() => {{ const all = ({labels})();"
+                    " return all.length >= 2 && new Set(all).size === all.length ? [] : [all]; }",
+                )
 
 
-@pytest.mark.parametrize(
-    ("size", "unit"), [(9_000, ""), (64_890, "K"), (500e6, "M"), (1e9, "B")], ids=["", "K", "M", "B"]
-)
-def test_volumes_have_one_format(
-    quiet: tuple[Dashboard, Market], watched: Watched, size: float, unit: str
-) -> None:
+def test_volumes_have_one_format(quiet: tuple[Dashboard, Market], watched: Watched) -> None:
     dashboard, market = quiet
-    market.trade(market.symbol, 10.0, size=size)
-    watched.open(f"{dashboard.url}/?symbol={market.symbol}&interval=1m")
-    shown = watched.page.locator(f'#watchlist .ag-row[row-id="{market.symbol}"] [col-id="volume"]')
-    form = re.compile(rf"^[\d,]+(\.\d+)?{unit}$")
-    expect(shown).to_have_text(form)
-    watched.until(f"() => ({VOLUMES})().length > 1")
-    finds_nothing(
-        watched, f"() => ({VOLUMES})().slice(1).filter((label) => !/^[\\d,]+(\\.\\d+)?[KMB]?$/.test(label))"
-    )
+    units = {9_000: "", 64_890: "K", 500e6: "M", 1e9: "B"}
+    symbols = [f"{market.symbol}U{number}" for number in range(len(units))]
+    for symbol, size in zip(symbols, units, strict=True):
+        market.trade(symbol, 10.0, size=size)
+    watched.open(f"{dashboard.url}/?symbol={symbols[0]}&interval=1m")
+    for symbol, unit in zip(symbols, units.values(), strict=True):
+        watched.page.fill("#symbol", symbol)
+        watched.page.keyboard.press("Enter")
+        watched.drawn(symbol, "1m")
+        shown = watched.page.locator(f'#watchlist .ag-row[row-id="{symbol}"] [col-id="volume"]')
+        expect(shown).to_have_text(re.compile(rf"^[\d,]+(\.\d+)?{unit}$"))
+        watched.until(f"() => ({VOLUMES})().length > 1")
+        finds_nothing(
+            watched,
+            f"() => ({VOLUMES})().slice(1).filter((label) => !/^[\\d,]+(\\.\\d+)?[KMB]?$/.test(label))",
+        )
 
 
 def test_a_candle_that_fell_and_its_label_have_one_colour(
