@@ -94,6 +94,7 @@ def pressed(page: Page, name: str) -> str | None:
 
 
 def test_each_kind_has_traces_of_its_own_and_is_remembered(chart: Watched, day: Dashboard) -> None:
+    heikin_ashi_is_what_the_formula_says(chart)
     for kind, names in KINDS.items():
         chart.page.select_option("#chart-kind", kind)
         chart.until(f"(names) => String({VISIBLE}) === names", ",".join(names))
@@ -108,7 +109,7 @@ def test_each_kind_has_traces_of_its_own_and_is_remembered(chart: Watched, day: 
     chart.page.select_option("#chart-kind", "candles")
 
 
-def test_heikin_ashi_is_what_the_formula_says(chart: Watched) -> None:
+def heikin_ashi_is_what_the_formula_says(chart: Watched) -> None:
     trace = f"(() => {{ const {{ x, open, high, low, close }} = {PLOT}.data[0]; return [x, open, high, low, close]; }})()"
     numbers, *plain = chart.page.evaluate(trace)
     chart.page.select_option("#chart-kind", "heikin")
@@ -124,7 +125,7 @@ def test_heikin_ashi_is_what_the_formula_says(chart: Watched) -> None:
         assert [values[at] for values in smooth] == pytest.approx(wanted)
 
 
-def test_price_axis_is_dragged_wheeled_and_given_back(chart: Watched) -> None:
+def test_price_axis_is_dragged_wheeled_given_back_and_never_repeats_a_label(chart: Watched) -> None:
     page = chart.page
     fitted = prices(page)
     box = page.locator("#price-axis").bounding_box()
@@ -148,22 +149,14 @@ def test_price_axis_is_dragged_wheeled_and_given_back(chart: Watched) -> None:
     page.mouse.dblclick(x, y)
     chart.until(f"{PLOT}.layout.yaxis.range[0] !== {held[0]}")
     assert pressed(page, "auto") == "true"
-
-
-def test_labels_never_repeat_however_near_one_looks(chart: Watched) -> None:
-    page = chart.page
-    box = page.locator("#price-axis").bounding_box()
-    assert box is not None
+    # However near one looks, labels never repeat.
     page.mouse.move(box["x"] + 20, box["y"] + 100)
-    for _ in range(14):
-        before = prices(page)
+    for _ in range(14):  # as near as one can go, and on
         page.mouse.wheel(0, -700)
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         labels = page.evaluate(LABELS)
         assert len(set(labels)) == len(labels)
         assert all(re.fullmatch(r"[\d,]+\.\d\d", label) for label in labels)
-        if prices(page) == before:
-            break
     expect(page.locator(".last-label")).to_have_attribute("data-side", re.compile("above|below"))
     expect(page.locator(".last-label text")).to_have_text(re.compile(r"^[▲▼] [\d,]+\.\d\d$"))
     chart.until(f"{LAST_LINE}.style.display === 'none'")
@@ -205,8 +198,15 @@ def test_ranges_choose_an_interval_and_end_with_the_newest(chart: Watched) -> No
     expect(page.locator(".marks text")).to_have_text(["first tick"])
 
 
-def test_goes_to_a_date_and_keeps_the_place(chart: Watched) -> None:
+def test_zones_and_dates_that_it_goes_to_keeping_the_place(chart: Watched) -> None:
     page = chart.page
+    hour = int(point(page, 0.5).split()[3].split(":")[0])
+    page.select_option("#chart-zone", "UTC")
+    chart.until(
+        "(hour) => document.querySelectorAll('.cross .cross-label text')[1].textContent.split(' ')[3].startsWith(hour)",
+        f"{hour + 4}:",
+    )
+    page.select_option("#chart-zone", "exchange")
     go(chart, "2013-10-07 10:30", back=100)
     assert point(page, 0.5).startswith("7 Oct 2013 10:")
     there = point(page, 0.98)
@@ -237,7 +237,7 @@ def test_zooming_out_goes_on_in_longer_intervals_and_back(chart: Watched) -> Non
         )
         if page.url != before[0]:
             break
-    assert re.search(r"interval=(3|5|15|30)m", page.url)
+    expect(page).to_have_url(re.compile(r"interval=(3|5|15|30)m"))
     chart.resting_range()
     for _ in range(8):
         if "interval=1m" in page.url:
@@ -245,17 +245,6 @@ def test_zooming_out_goes_on_in_longer_intervals_and_back(chart: Watched) -> Non
         page.click('[data-chart="in"]', force=True)
         chart.resting_range()
     chart.drawn("SPY", "1m")
-
-
-def test_zone_of_the_exchange_of_the_reader_or_utc(chart: Watched) -> None:
-    page = chart.page
-    hour = int(point(page, 0.5).split()[3].split(":")[0])
-    page.select_option("#chart-zone", "UTC")
-    chart.until(
-        "(hour) => document.querySelectorAll('.cross .cross-label text')[1].textContent.split(' ')[3].startsWith(hour)",
-        f"{hour + 4}:",
-    )
-    page.select_option("#chart-zone", "exchange")
 
 
 def test_the_keyboard_reads_and_moves_the_chart(chart: Watched) -> None:
@@ -533,6 +522,7 @@ def test_a_linear_time_axis_has_a_place_for_each_interval(chart: Watched, day: D
     expect(switch).to_have_text("all time")
     page.keyboard.press("Escape")
     go(chart, "2013-10-07 16:30", back=0)
+    chart.resting_range()
     one, other = point(page, 0.25), point(page, 0.75)
     box = page.locator("#chart .nsewdrag").first.bounding_box()
     assert box is not None

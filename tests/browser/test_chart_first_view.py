@@ -59,13 +59,13 @@ def test_what_react_keeps_of_a_row_is_let_go(walking: Dashboard, watched: Watche
     watched.open(f"{walking.url}/?interval=1s")
     watched.until("document.querySelectorAll('#watchlist .ag-row').length === 20")
     volume = "dash_ag_grid.getApi('watchlist').getDisplayedRowAtIndex(0).data.trades"
-    # So many changes of a row that without letting go a hundred and more would be kept.
+    # So many changes of a row that without letting go fifty and more would be kept.
     watched.until(
         f"""() => {{
             const trades = {volume};
             if (trades !== window.tradesSeen) window.rowChanges = (window.rowChanges ?? 0) + 1;
             window.tradesSeen = trades;
-            return window.rowChanges > 30;
+            return window.rowChanges > 15;
         }}"""
     )
     assert watched.page.evaluate(LONGEST) < 20

@@ -34,7 +34,7 @@ DRAWN = """(color) => {
 
 
 def add(page: Page, kind: str, color: str, **parameters: str) -> None:
-    page.locator("#indicator-menu > summary").click(timeout=20_000)
+    page.locator("#indicator-menu > summary").click()
     page.locator(f'#indicator-menu [data-kind="{kind}"]').click()
     form = page.locator("#indicator-menu form")
     for name, value in parameters.items():

@@ -110,7 +110,9 @@ def test_a_filter_is_evaluated_as_prices_move(quiet: tuple[Dashboard, Market], w
     yesterday = datetime.now(UTC) - timedelta(days=1)
     for symbol in (one, other):
         market.trade(symbol, 100.0, time=yesterday)
-        market.trade(symbol, 101.0)
+        market.trade(
+            symbol, 100.5
+        )  # should midnight be about to come, it is the close that the others move from
     watched.open(f"{dashboard.url}/?symbol={one}&interval=1m")
     watched.until(f"(symbol) => ({SEEN})().includes(symbol)", other)
     page.fill("#search", f'chg% > 3 and symbol ~ "{one[-4:]}"')
@@ -121,7 +123,7 @@ def test_a_filter_is_evaluated_as_prices_move(quiet: tuple[Dashboard, Market], w
     seen(watched, [one])
     market.trade(one, 101.0)
     seen(watched, [])
-    market.trade(one, 105.0)
+    market.trade(one, 109.0)
     seen(watched, [one])
     page.fill("#search", "chg% >")
     expect(page.locator("#watchlist-told")).to_contain_text("something is missing at its end")
@@ -138,6 +140,7 @@ def test_a_filter_is_evaluated_as_prices_move(quiet: tuple[Dashboard, Market], w
 def test_columns_are_chosen_ordered_pinned_and_remembered(walking: Dashboard, watched: Watched) -> None:
     page = watched.page
     watched.open(walking.url)
+    watched.settle()
 
     def shown() -> list[Any]:
         found: list[Any] = page.evaluate(TITLES)
@@ -165,7 +168,7 @@ def test_columns_are_chosen_ordered_pinned_and_remembered(walking: Dashboard, wa
     watched.until("document.querySelector('#watchlist .ag-pinned-left-cols-container .symbol') !== null")
     wanted = shown()
     watched.open(walking.url)
-    assert shown() == wanted
+    watched.until(f"(wanted) => JSON.stringify(({TITLES})()) === JSON.stringify(wanted)", wanted)
     expect(page.locator("#watchlist")).to_have_attribute("data-heat", "")
     page.click("#columns-open")
     page.click("#columns .usual")

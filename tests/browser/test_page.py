@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
+import requests
 from playwright.sync_api import expect
 
 from tests.browser.dashboard import Dashboard
@@ -23,39 +23,19 @@ def test_opens_a_symbol_by_itself(walking: Dashboard, watched: Watched) -> None:
     expect(watched.page.locator("#instrument")).not_to_be_empty()
     expect(watched.page.locator("#transport")).to_be_hidden()
     expect(watched.page.locator("#mode")).to_have_text("LIVE")
-
-
-def test_asks_only_its_own_server(walking: Dashboard, watched: Watched) -> None:
-    watched.open(walking.url)
+    # And asked its own server only.
     assert watched.requests
     elsewhere = [url for url in watched.requests if not url.startswith((walking.url, "data:", "blob:"))]
     assert elsewhere == []
     assert not [url for url in watched.requests if "_dash-ws" in url]
 
 
-def test_headers_allow_only_own_scripts(walking: Dashboard, watched: Watched) -> None:
-    response = watched.page.goto(walking.url)
-    assert response is not None
+def test_headers_allow_only_own_scripts(walking: Dashboard) -> None:
+    response = requests.get(walking.url, timeout=60)
     policy = response.headers["content-security-policy"]
     assert "'unsafe-eval'" not in policy
     assert "http" not in policy
     assert response.headers["content-encoding"] == "gzip"
-    watched.page.wait_for_selector("#chart-panel[data-drawn]")
-
-
-@pytest.mark.parametrize("width", [1440, 1920])
-def test_nothing_is_cut(walking: Dashboard, watched: Watched, width: int) -> None:
-    watched.page.set_viewport_size({"width": width, "height": 900})
-    watched.open(walking.url)
-    watched.until("document.querySelectorAll('#tape .ag-row').length > 5")
-    cut = watched.page.evaluate(
-        """() => [...document.querySelectorAll(
-               '.ag-header-cell-text, .ag-cell, .status-fact, .intervals button, #headline-last, #headline-change > *')]
-             .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
-             .map((e) => [e.className, e.textContent])"""
-    )
-    assert cut == []
-    assert watched.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_search_narrows_the_watchlist_and_opens_a_symbol(walking: Dashboard, watched: Watched) -> None:
@@ -98,7 +78,7 @@ def test_the_panel_of_feeds_says_how_long_each_part_of_a_ticks_way_takes(
         "Frame \u2192 paint",
     ):
         line = watched.page.locator("#latency tbody tr").filter(has_text=part)
-        expect(line.locator("td").nth(2)).to_have_text(re.compile(r"^[\d.]+ ms$"), timeout=20_000)
+        expect(line.locator("td").nth(2)).to_have_text(re.compile(r"^[\d.]+ ms$"))
     clocks = re.compile(r"this page [+\u2212]?[\d.]+ m?s, database [+\u2212]?\d+ ms$")
     expect(watched.page.locator("#clocks")).to_have_text(clocks)
     watched.page.keyboard.press("Escape")

@@ -92,7 +92,7 @@ def behind(_tickdeck_databases: Databases) -> Iterator[tuple[Dashboard, str]]:
     }
     with _tickdeck_databases.copy() as url:
         with_settings(url, people)
-        with Dashboard(url, "run", "--symbols", "5", "--rate", "50", settings=settings) as dashboard:
+        with Dashboard(url, "run", "--symbols", "1", "--rate", "10", settings=settings) as dashboard:
             yield dashboard, url
 
 

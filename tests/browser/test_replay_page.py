@@ -115,13 +115,7 @@ def test_a_room_has_one_who_holds_the_controls(
     ("query", "why"),
     [
         ("replay=2013-10-08T14:30Z&symbol=SPY", "no ticks of SPY"),
-        ("replay=2013-10-07T14:30Z&symbol=NOPE", "symbol 'NOPE' is unknown"),
-        ("replay=2013-10-07T14:30Z&symbol=SPY&speed=5000", "speed '5000' is not possible"),
         ("replay=yesterday&symbol=SPY", "'yesterday' is no time"),
-        (
-            "replay=2013-10-07T14:30Z&symbol=SPY&from=2013-10-07T15:00Z&to=2013-10-07T13:00Z",
-            "the range is reversed",
-        ),
         (
             "replay=2013-10-07T23:30Z&symbol=SPY&from=2013-10-07T13:00Z&to=2013-10-07T15:00Z",
             "is outside the replay",
@@ -143,6 +137,7 @@ def test_extended_hours_are_shaded_and_left_out_of_regular_statistics(
     expect(page.locator(".extended-hours rect").first).to_be_attached()
     values = page.locator("#day-values")
     expect(values).to_contain_text("VWAP")
+    watched.settle()
     whole = values.text_content()
     assert whole
     page.locator("#day-hours").click()

@@ -34,7 +34,7 @@ def guarded(_tickdeck_databases: Databases, provider: LocalProvider) -> Iterator
         with_settings(
             url, lambda pool: users.add_user(pool, "anna", "admin", password_hash=hash_password(PASSWORD))
         )
-        with Dashboard(url, "run", "--symbols", "5", "--rate", "50", settings=provider.settings) as dashboard:
+        with Dashboard(url, "run", "--symbols", "1", "--rate", "10", settings=provider.settings) as dashboard:
             yield dashboard, url
 
 

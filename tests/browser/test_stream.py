@@ -10,7 +10,9 @@ FORMING = """() => {
 }"""
 
 
-def test_numbers_change_without_a_reload(walking: Dashboard, watched: Watched) -> None:
+def test_numbers_change_without_a_reload_and_those_that_moved_flash(
+    walking: Dashboard, watched: Watched
+) -> None:
     watched.open(walking.url)
     watched.page.evaluate("window.notReloaded = true")
     cells = (
@@ -22,10 +24,7 @@ def test_numbers_change_without_a_reload(walking: Dashboard, watched: Watched) -
     newest = watched.page.evaluate(tape)
     watched.until(f"(before) => ({tape})() !== before", newest)
     assert watched.page.evaluate("window.notReloaded")
-
-
-def test_only_prices_that_moved_flash(walking: Dashboard, watched: Watched) -> None:
-    watched.open(walking.url)
+    # Only prices that moved flash.
     watched.until("document.querySelector('#watchlist .ag-cell-data-changed') !== null")
     flashed = "[...document.querySelectorAll('.ag-cell-data-changed')].map((e) => e.getAttribute('col-id'))"
     assert set(watched.page.evaluate(flashed)) <= {"last"}
@@ -64,7 +63,7 @@ def test_closed_candles_agree_with_the_server(walking: Dashboard, watched: Watch
     )
 
 
-def test_zoom_survives_fifty_updates(walking: Dashboard, watched: Watched) -> None:
+def test_zoom_survives_twenty_updates(walking: Dashboard, watched: Watched) -> None:
     watched.open(f"{walking.url}/?interval=1s")
     box = watched.page.locator("#chart").bounding_box()
     assert box is not None
@@ -81,7 +80,7 @@ def test_zoom_survives_fifty_updates(walking: Dashboard, watched: Watched) -> No
     watched.until(f"() => {shown}[1] < ({last})() - 5")
     settled = watched.resting_range()
     frames, candles = watched.chart_frames, watched.page.evaluate(last)
-    while watched.chart_frames < frames + 50:
+    while watched.chart_frames < frames + 20:
         watched.page.wait_for_timeout(50)  # hands the browser's events to the listeners
     assert watched.page.evaluate(last) > candles, "candles closed meanwhile"
     assert watched.range() == settled
