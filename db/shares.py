@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.types import ShareRole
 from tickdeck.db.session import Pool, translate
 from tickdeck.db.statements import statement
 
-ShareRole = Literal["view", "edit"]
 MOST_SHARES: Final = 100
 """Of one user."""
 

@@ -14,8 +14,8 @@ import asyncpg
 import orjson
 
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.types import ShareRole
 from tickdeck.db.session import Pool, translate
-from tickdeck.db.shares import ShareRole
 from tickdeck.db.statements import statement
 
 MOST_WATCHLISTS: Final = 100

@@ -13,6 +13,7 @@ from tickdeck.app.users.access import new_token, token_hash
 from tickdeck.app.users.identity import ForbiddenError, Identity
 from tickdeck.db import alerts, shares, watchlists, workspaces
 from tickdeck.db.errors import MarketDataError
+from tickdeck.db.market.types import ShareRole
 from tickdeck.db.session import Pool
 
 NO_LINK: Final = "this link leads nowhere, or nowhere any more"
@@ -64,7 +65,7 @@ class Sharing:
             raise ForbiddenError("this link is for looking only")
         return place.owner_id
 
-    async def share(self, identity: Identity, symbol: str, role: shares.ShareRole) -> tuple[UUID, str]:
+    async def share(self, identity: Identity, symbol: str, role: ShareRole) -> tuple[UUID, str]:
         """Make a link to what this one has drawn on a symbol: its number and, this once, its token."""
         number, token = uuid4(), new_token()
         await shares.add_share(self._pool, number, identity.user_id, token_hash(token), symbol, role)
@@ -96,7 +97,7 @@ class Sharing:
             raise ForbiddenError(NO_LINK)
         return found
 
-    async def share_watchlist(self, identity: Identity, number: UUID, role: shares.ShareRole) -> str:
+    async def share_watchlist(self, identity: Identity, number: UUID, role: ShareRole) -> str:
         """Make a link to a watchlist of this one's, in the place of the one before: its token, this once."""
         token = new_token()
         if not await watchlists.link_watchlist(self._pool, identity.user_id, number, token_hash(token), role):

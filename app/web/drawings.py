@@ -14,9 +14,8 @@ from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.schemas import REFUSALS, Symbol, Text, Time
 from tickdeck.db import drawings
 from tickdeck.db.market.moments import iso
-from tickdeck.db.market.types import to_us
+from tickdeck.db.market.types import ShareRole, to_us
 from tickdeck.db.session import Pool
-from tickdeck.db.shares import ShareRole
 
 MOST_POINTS: Final = 8
 

@@ -14,9 +14,8 @@ from tickdeck.app.users.sharing import Sharing
 from tickdeck.app.web.gate import IDENTITY
 from tickdeck.app.web.schemas import REFUSALS, Text
 from tickdeck.db import watchlists
-from tickdeck.db.market.types import MAX_SYMBOL_LENGTH
+from tickdeck.db.market.types import MAX_SYMBOL_LENGTH, ShareRole
 from tickdeck.db.session import Pool
-from tickdeck.db.shares import ShareRole
 
 MOST_OF_NAME: Final = 80
 

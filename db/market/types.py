@@ -52,6 +52,8 @@ Interval = Literal[
 INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
 Repeat = Literal["once", "bar", "rearm"]
 """When an alert rule fires: once; at most once a bar; each time the condition becomes true after it was not."""
+ShareRole = Literal["view", "edit"]
+"""What a link to somebody's own is good for: to look; to change it, too."""
 INTERVAL_SECONDS: Final[Mapping[Interval, int]] = {
     "1s": 1, "5s": 5, "15s": 15, "30s": 30, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800,
     "1h": 3600, "2h": 7200, "4h": 14_400, "1d": 86_400, "1w": 7 * 86_400, "1M": 31 * 86_400,
