@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 
 from tickdeck.db.feed_positions import read_position
 from tickdeck.db.market.moments import iso
+from tickdeck.db.market.types import HOUR_US
 from tickdeck.db.session import open_pool
 from tickdeck.feeds.clock import PacedClock
 from tickdeck.feeds.csv.options import CsvOptions, parse_options
@@ -121,25 +123,33 @@ async def test_what_is_read_once_says_no_position(tmp_path: Path) -> None:
     assert CsvReplay([Path("/dev/null")], CsvOptions(), PacedClock(1.0)).source is None
 
 
+PAUSES: Final = (150, 350, 550)
+"""Before these rows of a file nothing comes for an hour: a feed that is to be stopped is not at its end before that."""
+
+
 @pytest.mark.fault("kill -9 of a feed that plays a file, `--shift-to-now` too")
 async def test_the_position_is_stored_with_the_ticks(tickdeck_db: str, tmp_path: Path) -> None:
     """However often it is stopped, each row is stored once, as far from the first one as it is in the file."""
     path = tmp_path / "day.csv"
-    rows = [f"{iso(START_US + 2000 * each)},S{each % 3},{10 + each / 100:.2f},{each}" for each in range(600)]
+    passed_us = [2000 * each + HOUR_US * sum(each >= pause for pause in PAUSES) for each in range(600)]
+    rows = [f"{iso(START_US + us)},S{at % 3},{10 + at / 100:.2f},{at}" for at, us in enumerate(passed_us)]
     path.write_text("time,symbol,price,size\n" + "\n".join(rows) + "\n")
     pool = await open_pool(tickdeck_db, role="writer", size=3)
 
-    def feed() -> CsvReplay:
-        return CsvReplay([path], parse_options(), PacedClock(1.0), shift_to_now=True)
+    def feed(pauses_ago: int) -> CsvReplay:
+        def wall_us() -> int:
+            return time.time_ns() // 1000 - pauses_ago * HOUR_US
+
+        return CsvReplay([path], parse_options(), PacedClock(1.0), shift_to_now=True, wall_us=wall_us)
 
     async def stored() -> int:
         return int(await pool.fetchval("select count(*) from ticks"))
 
     try:
         with RejectsFile(tmp_path / "rejects.csv") as rejects:
-            for least in (1, 200, 400):
-                playing = asyncio.create_task(run_feed(feed(), pool, rejects))
-                async with asyncio.timeout(30):
+            for pauses_ago, least in ((3, 1), (2, 200), (1, 400)):
+                playing = asyncio.create_task(run_feed(feed(pauses_ago), pool, rejects))
+                async with asyncio.timeout(60):
                     while await stored() <= least:  # noqa: ASYNC110 - another task's transaction
                         await asyncio.sleep(0.01)
                 playing.cancel()
@@ -147,7 +157,7 @@ async def test_the_position_is_stored_with_the_ticks(tickdeck_db: str, tmp_path:
                 at = await read_position(pool, "day.csv", str(path))
                 assert at is not None
                 assert at["place"]["rows"] == await stored()
-            counters = await run_feed(feed(), pool, rejects)
+            counters = await run_feed(feed(0), pool, rejects)
         assert counters.already == 0
         assert await read_position(pool, "day.csv", str(path)) is None
     finally:
@@ -157,4 +167,4 @@ async def test_the_position_is_stored_with_the_ticks(tickdeck_db: str, tmp_path:
             "select size::int, extract(epoch from time - min(time) over ())::float8 from ticks order by size"
         ).fetchall()
     assert [size for size, _ in found] == list(range(600))
-    assert [round(passed * 1e6) for _, passed in found] == [2000 * each for each in range(600)]
+    assert [round(passed * 1e6) for _, passed in found] == passed_us
