@@ -11,6 +11,7 @@ import pytest
 from tickdeck.db import feed_lock as locking
 from tickdeck.db.errors import FeedRunsError
 from tickdeck.db.session import Pool, open_pool
+from tickdeck.feeds import exclusive
 from tickdeck.feeds.exclusive import exclusively
 
 LOCKS = """
@@ -19,6 +20,13 @@ LOCKS = """
 """
 """Those of this test's database: others on the server run feeds, too."""
 HOLDERS = f"select pid {LOCKS} and granted"
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last word of a feed is written, and its lock let go, on a machine that is busy with other things as well."""
+    monkeypatch.setattr(exclusive, "_FAREWELL_S", 60.0)
+    monkeypatch.setattr(locking, "_RELEASE_S", 60.0)
 
 
 @pytest.fixture
@@ -43,7 +51,7 @@ async def owner(tickdeck_db: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - a server's state sets no event
             await asyncio.sleep(0.01)
 

@@ -28,6 +28,7 @@ from tickdeck.db.market.types import TickBatch, concat
 from tickdeck.db.migrate import upgrade
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.db.ticks.store import TickStore, Written
+from tickdeck.feeds import run
 from tickdeck.feeds.base import NO_TICKS, FeedBatch
 from tickdeck.feeds.clock import PacedClock
 from tickdeck.feeds.csv.load import CsvLoad
@@ -74,6 +75,12 @@ class SlowStore(TickStore):
             return await super().write(batch, position)
         finally:
             self.together -= 1
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last word of a feed is written on a machine that is busy with other things as well."""
+    monkeypatch.setattr(run, "_FAREWELL_S", 60.0)
 
 
 @pytest.fixture
@@ -190,7 +197,8 @@ async def test_stopping_stores_what_is_held(tickdeck_db: str, rejects: RejectsFi
     async with pool_on(tickdeck_db) as pool:
         writers: list[FeedWriter] = []
         walk = RandomWalk(PacedClock(1.0), START_US, symbols=3, rate=5000.0)
-        running = asyncio.create_task(run_feed(walk, pool, rejects, watch=writers.append))
+        limits = WriterLimits(drain_s=60)
+        running = asyncio.create_task(run_feed(walk, pool, rejects, limits=limits, watch=writers.append))
         await until(lambda: writers and writers[0].counters.stored > 500)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
