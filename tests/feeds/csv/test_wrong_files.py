@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,7 +91,7 @@ WRONG_FILES: dict[str, tuple[bytes, list[str], str, int]] = {
     "mapped to nothing": (text(HEADER, GOOD), ["--map", "price=px"], "line 1, field price: there is no column 'px'", 0),
     "duplicate header": (text("time,symbol,price,size,Price", GOOD), [], "line 1, field price: the header names", 0),
     "no header": (text(GOOD, LATER), [], "line 1: has data where the names of the columns should be", 0),
-    "binary": (os.urandom(4096) + b"\0\n" + os.urandom(4096), [], "binary file", 0),
+    "binary": (random.Random(1).randbytes(4096) + b"\0\n" + random.Random(2).randbytes(4096), [], "binary file", 0),
     "an image": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0" * 9, [], "binary file", 0),
     "a zip archive": (b"PK\x03\x04" + bytes(100), [], "zip archive", 0),
     "half of UTF-16": (text(HEADER, GOOD, LATER).decode().encode("utf-16")[:-1], [], "UTF-16-LE text is damaged", 1),
