@@ -34,9 +34,16 @@ def identical(one: TickBatch, other: TickBatch) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
+def spans(market: Market, *, seconds: int, step_s: int, rate: float) -> TickBatch:
+    """Hours of a market in strides that are long, and still short beside what its volatility remembers."""
+    step_us = step_s * 1_000_000
+    starts = range(START_US, START_US + seconds * 1_000_000, step_us)
+    return concat([market.span(start_us, step_us, int(rate * step_s)) for start_us in starts])
+
+
 @cache
 def busy_hours() -> TickBatch:
-    return made(seconds=2 * 3600, symbols=4, rate=40.0)
+    return spans(Market(4, 7), seconds=2 * 3600, step_s=5, rate=40.0)
 
 
 def returns(ticks: TickBatch, symbol: str, step_s: int) -> NDArray[np.float64]:
@@ -101,7 +108,7 @@ def test_volatility_clusters_but_directions_do_not() -> None:
 
 
 def test_symbols_differ_in_volatility_and_activity() -> None:
-    ticks = made(seconds=3600, symbols=20, rate=100.0)
+    ticks = spans(Market(20, 7), seconds=3600, step_s=10, rate=100.0)
     names = symbols_of(ticks)
     spread = [returns(ticks, name, 60).std() for name in names]
     assert max(spread) > 1.5 * min(spread)
