@@ -374,24 +374,40 @@ async def test_nothing_is_lost_or_doubled_over_a_restart(
 ) -> None:
     url = await asyncio.to_thread(own_server.up)
     await asyncio.to_thread(upgrade, url)
-    duration_us = 6_000_000
-    walk = RandomWalk(PacedClock(1.0), START_US, symbols=20, rate=2000.0, duration_us=duration_us)
+    made = concat(
+        list(RandomWalk(PacedClock(None), START_US, symbols=20, rate=2000.0, duration_us=6_000_000).chunks())
+    )
+    assert len(made) == 12_000
+    going_down, is_down = asyncio.Event(), asyncio.Event()
+
+    class Restarted:
+        """Half of the ticks while the server goes down, so that it is in the middle of them, and the rest after that."""
+
+        name, kind = "restarted", "test"
+
+        async def batches(self) -> AsyncIterator[FeedBatch]:
+            for number, part in enumerate(made.chunks(100)):
+                if number == 60:
+                    await is_down.wait()
+                elif number >= 20:
+                    await going_down.wait()
+                    await asyncio.sleep(0.01)
+                yield FeedBatch(part)
+
     writers: list[FeedWriter] = []
     async with pool_on(url) as pool:
         limits = WriterLimits(buffer_ticks=2000)
-        running = asyncio.create_task(run_feed(walk, pool, rejects, limits=limits, watch=writers.append))
+        running = asyncio.create_task(
+            run_feed(Restarted(), pool, rejects, limits=limits, watch=writers.append)
+        )
         await until(lambda: writers and writers[0].counters.stored > 1000)
+        going_down.set()
         await asyncio.to_thread(own_server.down)
+        is_down.set()
         await until(lambda: writers[0].waiting_for_database and writers[0].counters.retries >= 3)
         assert not running.done()
         assert await asyncio.to_thread(own_server.up) == url
         counters = await running
-    made = concat(
-        list(
-            RandomWalk(PacedClock(None), START_US, symbols=20, rate=2000.0, duration_us=duration_us).chunks()
-        )
-    )
-    assert len(made) == 12_000
     assert (counters.done, counters.rejected) == (12_000, 0)
     with psycopg.connect(url) as connection:
         connection.execute("set timezone = 'UTC'")
