@@ -194,10 +194,10 @@ class LocalExchange(ABC):
         """The exchange's own clock."""
         return time.time_ns() // 1000 + self.skew_us
 
-    async def run(self, rate: float, *, count: int | None = None) -> None:
-        """Make `rate` trades a second, of all symbols, until `count` are made."""
+    async def run(self, rate: float, *, count: int | None = None, over: asyncio.Event | None = None) -> None:
+        """Make `rate` trades a second, of all symbols, until `count` are made or it is `over`."""
         began, made = time.monotonic(), 0
-        while count is None or made < count:
+        while (count is None or made < count) and not (over and over.is_set()):
             due = int((time.monotonic() - began) * rate) - made
             if count is not None:
                 due = min(due, count - made)

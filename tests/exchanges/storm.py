@@ -12,8 +12,8 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,14 +27,21 @@ from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange
 from tests.exchanges.massive import LocalMassive
-from tests.feeds.exchange.sources import CcxtSource, ExchangeSource, MassiveSource, SoonCcxt, SoonMassive
+from tests.feeds.exchange.sources import (
+    CcxtSource,
+    ExchangeSource,
+    MassiveSource,
+    SwiftAlpaca,
+    SwiftBinance,
+    SwiftCcxt,
+    SwiftCoinbase,
+    SwiftKraken,
+    SwiftMassive,
+)
 from tickdeck.db.feed_gaps import list_gaps
 from tickdeck.db.session import Pool, open_pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
-from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
-from tickdeck.feeds.exchange.binance import Binance
-from tickdeck.feeds.exchange.coinbase import Coinbase
-from tickdeck.feeds.exchange.kraken import Kraken
+from tickdeck.feeds.exchange.alpaca import AlpacaOptions
 from tickdeck.feeds.live import run_live
 from tickdeck.feeds.rejects import RejectsFile
 from tickdeck.testing.feed_contract import until
@@ -45,38 +52,13 @@ Settled = Callable[[], Awaitable[None]]
 """Waits until the feed has all that happened, or knows that it cannot be had."""
 
 
-class SoonAlpaca(Alpaca):
-    """The local one has its trades over REST at once."""
-
-    settles_s = 0.2
-    requests_per_second = 50.0
-
-
-class SwiftBinance(Binance):
-    """The local ones have no limits."""
-
-    requests_per_second = 50.0
-
-
-class SwiftCoinbase(Coinbase):
-    """See above."""
-
-    requests_per_second = 50.0
-
-
-class SwiftKraken(Kraken):
-    """See above."""
-
-    requests_per_second = 50.0
-
-
 LOCAL: dict[str, tuple[type[LocalExchange], type[Exchange]]] = {
     "binance": (LocalBinance, SwiftBinance),
     "coinbase": (LocalCoinbase, SwiftCoinbase),
     "kraken": (LocalKraken, SwiftKraken),
-    "alpaca": (LocalAlpaca, SoonAlpaca),
-    "massive": (LocalMassive, SoonMassive),
-    "ccxt": (LocalBinance, SoonCcxt),
+    "alpaca": (LocalAlpaca, SwiftAlpaca),
+    "massive": (LocalMassive, SwiftMassive),
+    "ccxt": (LocalBinance, SwiftCcxt),
 }
 FAULTS: dict[str, Fault] = {
     "cut": lambda local: local.cut(),
@@ -171,7 +153,9 @@ async def storm(
                     return reached and feed.health().connected and feed.health().filling == 0
 
                 async def settled() -> None:
-                    await until(is_settled, lambda: f"{feed.health()} {local.counts}")
+                    # A trade now and then: a feed that hears nothing connects anew, and has more to ask for by that.
+                    async with _trading(local, rate=4.0):
+                        await until(is_settled, lambda: f"{feed.health()} {local.counts}")
 
                 await act(local, settled)
                 await settled()
@@ -222,7 +206,7 @@ async def _outcome(
 
 
 async def all_faults(
-    local: LocalExchange, settled: Settled, *, faults: Mapping[str, Fault] | None = None, rate: float = 200.0
+    local: LocalExchange, settled: Settled, *, faults: Mapping[str, Fault] | None = None, rate: float = 400.0
 ) -> None:
     """Each fault while trades go on, the next one once it has had its effect and somebody listens again."""
 
@@ -232,28 +216,43 @@ async def all_faults(
         reached = local.counts.made + count
         await until(lambda: local.counts.made >= reached and not local.at_fault)
 
-    trading = asyncio.create_task(local.run(rate))
-    try:
-        for fault in (faults or FAULTS | BY_NUMBER).values():
-            await trades()
+    every = list((faults or FAULTS | BY_NUMBER).values())
+    async with _trading(local, rate):
+        for fault in every:
             if fault is BY_NUMBER["numbers anew"]:
-                await settled()  # what could be asked for until now cannot any more
+                continue
+            await trades()
             fault(local)
             if fault is not FAULTS["clock"]:
                 await trades()
                 local.cut()
+        await trades()
+    if BY_NUMBER["numbers anew"] in every:
+        await settled()  # what could be asked for until now cannot any more
+        local.count_anew()
+    async with _trading(local, rate):
+        await trades()
+        local.cut()
         await trades()
         connections = local.counts.connections
         local.go_silent()
         await until(lambda: local.counts.connections > connections)
         await local.trade(50, together=True)
         await trades()
-    finally:
-        trading.cancel()
-        with suppress(asyncio.CancelledError):
-            await trading
     await until(lambda: any(client.symbols and not client.deaf for client in local.clients))
     await local.trade(30)
+
+
+@asynccontextmanager
+async def _trading(local: LocalExchange, rate: float) -> AsyncIterator[None]:
+    """Trades go on until the block ends; the last ones are told as all are."""
+    over = asyncio.Event()
+    trading = asyncio.create_task(local.run(rate, over=over))
+    try:
+        yield
+    finally:
+        over.set()
+        await trading
 
 
 async def cut_each(local: LocalExchange, *, rate: float, minutes: float, every: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -10,8 +11,12 @@ from tests.exchanges.local import LocalExchange, Made
 from tests.exchanges.massive import KEY, LocalMassive, number_of
 from tickdeck.db.session import Pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
+from tickdeck.feeds.exchange.alpaca import Alpaca
+from tickdeck.feeds.exchange.binance import Binance
 from tickdeck.feeds.exchange.ccxt import Ccxt, CcxtFeed, CcxtOptions
+from tickdeck.feeds.exchange.coinbase import Coinbase
 from tickdeck.feeds.exchange.feed import ExchangeFeed
+from tickdeck.feeds.exchange.kraken import Kraken
 from tickdeck.feeds.exchange.massive import Massive, MassiveOptions
 from tickdeck.feeds.exchange.plugin import recalled
 from tickdeck.testing.feed_contract import Happened
@@ -66,7 +71,8 @@ class ExchangeSource:
         )
 
     async def spoil(self) -> str | None:
-        """The next message is cut in two."""
+        """The next message is cut in two, and somebody hears it: a feed that heard nothing for long connects anew."""
+        await self.listened_to()
         self.local.spoil(1, "malformed")
         await self.local.trade(1)
         return '"'
@@ -84,22 +90,63 @@ class ExchangeSource:
         self.local.go_silent()
 
 
-class SoonCcxt(Ccxt):
-    """The local ones have their trades over REST at once."""
+class SwiftBinance(Binance):
+    """The local ones have no limits, and their trades over REST at once."""
+
+    requests_per_second = 50.0
+    settles_s = 0.2
+
+
+class SwiftCoinbase(Coinbase):
+    """See above."""
+
+    requests_per_second = 50.0
+    settles_s = 0.2
+
+
+class SwiftKraken(Kraken):
+    """See above."""
+
+    requests_per_second = 50.0
+    settles_s = 0.2
+
+
+class SwiftAlpaca(Alpaca):
+    """See above."""
+
+    requests_per_second = 50.0
+    settles_s = 0.2
+
+
+class SwiftMassive(Massive):
+    """See above."""
+
+    requests_per_second = 50.0
+    settles_s = 0.2
+
+
+class SwiftCcxt(Ccxt):
+    """See above."""
 
     settles_s = 0.2
+
+    def client(self, kind: Any) -> Any:
+        """One that keeps no limits either."""
+        made = super().client(kind)
+        made.enableRateLimit = False
+        return made
 
 
 class CcxtSource(ExchangeSource):
     """A local exchange, and ccxt's own client of it."""
 
     def __init__(self, local: LocalExchange) -> None:
-        super().__init__(local, SoonCcxt)
+        super().__init__(local, SwiftCcxt)
 
     def feed(self, pool: Pool) -> CcxtFeed:
         """See `ExchangeSource.feed`."""
         options = CcxtOptions(url=self.local.url, silence=SILENCE_S, history=False)
-        exchange = SoonCcxt(options, self.local.name)
+        exchange = SwiftCcxt(options, self.local.name)
         return CcxtFeed(exchange, self.local.symbols, lambda symbol: recalled(pool, exchange.name, symbol))
 
     def happened_as(self, made: Made) -> Happened:
@@ -109,20 +156,13 @@ class CcxtSource(ExchangeSource):
         return Happened(symbol, 1000 * ms, made.number, float(made.price), float(made.size))
 
 
-class SoonMassive(Massive):
-    """The local one has its trades over REST at once, and no limits."""
-
-    settles_s = 0.2
-    requests_per_second = 50.0
-
-
 class MassiveSource(ExchangeSource):
     """A local Massive, and the adapter on it."""
 
     def __init__(self, local: LocalMassive) -> None:
         super().__init__(
             local,
-            SoonMassive,
+            SwiftMassive,
             lambda url: MassiveOptions(url=url, silence=SILENCE_S, history=False, key=SecretStr(KEY)),
         )
 

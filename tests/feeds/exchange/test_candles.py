@@ -15,16 +15,20 @@ from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange
 from tests.exchanges.massive import KEY as MASSIVE_KEY
 from tests.exchanges.massive import LocalMassive
-from tests.feeds.exchange.sources import ExchangeSource
+from tests.feeds.exchange.sources import (
+    ExchangeSource,
+    SwiftAlpaca,
+    SwiftBinance,
+    SwiftCoinbase,
+    SwiftKraken,
+    SwiftMassive,
+)
 from tickdeck.db.candles.imported import list_imported
 from tickdeck.db.candles.read import read_candles
 from tickdeck.db.session import Pool, close_pool, open_pool
 from tickdeck.feeds.exchange.adapter import Exchange, ExchangeOptions
-from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
-from tickdeck.feeds.exchange.binance import Binance
-from tickdeck.feeds.exchange.coinbase import Coinbase
-from tickdeck.feeds.exchange.kraken import Kraken
-from tickdeck.feeds.exchange.massive import Massive, MassiveOptions
+from tickdeck.feeds.exchange.alpaca import AlpacaOptions
+from tickdeck.feeds.exchange.massive import MassiveOptions
 from tickdeck.feeds.live import run_live
 from tickdeck.feeds.rejects import RejectsFile
 from tickdeck.testing.feed_contract import until_async
@@ -56,11 +60,11 @@ def massive(url: str) -> ExchangeOptions:
 @pytest.mark.parametrize(
     ("local", "adapter", "options"),
     [
-        (LocalBinance(["BTC/USDT"]), Binance, plain),
-        (LocalCoinbase(["BTC/USD"]), Coinbase, plain),
-        (LocalKraken(["BTC/USD"]), Kraken, plain),
-        (LocalAlpaca(["AAPL"]), Alpaca, keyed),
-        (LocalMassive(["AAPL"]), Massive, massive),
+        (LocalBinance(["BTC/USDT"]), SwiftBinance, plain),
+        (LocalCoinbase(["BTC/USD"]), SwiftCoinbase, plain),
+        (LocalKraken(["BTC/USD"]), SwiftKraken, plain),
+        (LocalAlpaca(["AAPL"]), SwiftAlpaca, keyed),
+        (LocalMassive(["AAPL"]), SwiftMassive, massive),
     ],
     ids=["binance", "coinbase", "kraken", "alpaca", "massive"],
 )

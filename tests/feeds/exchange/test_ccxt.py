@@ -13,7 +13,7 @@ import pytest
 from tests.exchanges.binance import LocalBinance
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.local import LocalExchange, Made
-from tests.feeds.exchange.sources import CcxtSource, SoonCcxt
+from tests.feeds.exchange.sources import CcxtSource, SwiftCcxt
 from tickdeck.app.cli.feeds_file import command
 from tickdeck.db.errors import ConfigurationError
 from tickdeck.feeds.exchange.adapter import Page
@@ -34,8 +34,8 @@ class TestCcxt(LiveFeedContract):
 
 
 @asynccontextmanager
-async def filling(local: LocalExchange) -> AsyncIterator[SoonCcxt]:
-    exchange = SoonCcxt(CcxtOptions(url=local.url), local.name)
+async def filling(local: LocalExchange) -> AsyncIterator[SwiftCcxt]:
+    exchange = SwiftCcxt(CcxtOptions(url=local.url), local.name)
     try:
         yield exchange
     finally:

@@ -11,11 +11,16 @@ from tests.exchanges.binance import LocalBinance
 from tests.exchanges.coinbase import LocalCoinbase
 from tests.exchanges.kraken import LocalKraken
 from tests.exchanges.massive import LocalMassive
-from tests.feeds.exchange.sources import SILENCE_S, ExchangeSource, MassiveSource
-from tickdeck.feeds.exchange.alpaca import Alpaca, AlpacaOptions
-from tickdeck.feeds.exchange.binance import Binance
-from tickdeck.feeds.exchange.coinbase import Coinbase
-from tickdeck.feeds.exchange.kraken import Kraken
+from tests.feeds.exchange.sources import (
+    SILENCE_S,
+    ExchangeSource,
+    MassiveSource,
+    SwiftAlpaca,
+    SwiftBinance,
+    SwiftCoinbase,
+    SwiftKraken,
+)
+from tickdeck.feeds.exchange.alpaca import AlpacaOptions
 from tickdeck.testing.feed_contract import LiveFeedContract
 
 PAIRS = ["BTC/USDT", "ETH/USDT"]
@@ -25,27 +30,21 @@ class TestBinance(LiveFeedContract):
     @asynccontextmanager
     async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
         async with LocalBinance(PAIRS) as local:
-            yield ExchangeSource(local, Binance)
+            yield ExchangeSource(local, SwiftBinance)
 
 
 class TestCoinbase(LiveFeedContract):
     @asynccontextmanager
     async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
         async with LocalCoinbase(["BTC/USD", "ETH/USD"]) as local:
-            yield ExchangeSource(local, Coinbase)
+            yield ExchangeSource(local, SwiftCoinbase)
 
 
 class TestKraken(LiveFeedContract):
     @asynccontextmanager
     async def source(self, folder: Path) -> AsyncIterator[ExchangeSource]:
         async with LocalKraken(["BTC/USD", "ETH/USD"]) as local:
-            yield ExchangeSource(local, Kraken)
-
-
-class SoonAlpaca(Alpaca):
-    """The local one has its trades over REST at once."""
-
-    settles_s = 0.2
+            yield ExchangeSource(local, SwiftKraken)
 
 
 class TestAlpaca(LiveFeedContract):
@@ -56,7 +55,7 @@ class TestAlpaca(LiveFeedContract):
         async with LocalAlpaca(["AAPL", "SPY"]) as local:
             yield ExchangeSource(
                 local,
-                SoonAlpaca,
+                SwiftAlpaca,
                 lambda url: AlpacaOptions(url=url, silence=SILENCE_S, key=KEY, secret=SECRET),  # type: ignore[arg-type]
             )
 
