@@ -189,8 +189,12 @@ def test_what_is_no_drawing_is_refused(desk: Desk, change: dict[str, Any]) -> No
     assert mine(desk, "analyst") == []
 
 
-def test_what_was_drawn_before_there_were_users_is_the_first_ones(tickdeck_db: str) -> None:
+def test_without_users_whoever_is_here_is_the_owner_and_what_he_draws_is_the_first_ones(
+    tickdeck_db: str,
+) -> None:
     with serving(tickdeck_db) as server:
+        me = requests.get(f"{server.url}/api/me", timeout=PATIENCE_S).json()
+        assert me == {"name": "owner", "role": "admin", "signed_in": False}
         number = uuid4()
         address = f"{server.url}/api/drawings/{number}"
         assert requests.put(f"{address}?symbol=SPY", json=LINE, timeout=PATIENCE_S).status_code == 204

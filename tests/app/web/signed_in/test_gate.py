@@ -614,11 +614,6 @@ async def test_without_users_others_are_not_let_in(tickdeck_db: str) -> None:
             pass
 
 
-def test_without_users_whoever_is_here_is_the_owner(live_server: LiveServer) -> None:
-    me = requests.get(f"{live_server.url}/api/me", timeout=PATIENCE_S).json()
-    assert me == {"name": "owner", "role": "admin", "signed_in": False}
-
-
 def test_the_last_administrator_stays(tickdeck_db: str) -> None:
     async def work(pool: Pool) -> None:
         await users.add_user(pool, "only", "admin")
