@@ -268,7 +268,7 @@ def test_every_answer_is_one_that_the_documentation_has(server: LiveServer) -> N
         operation = found.ok()
         case_of = operation.as_strategy() | operation.as_strategy(GenerationMode.NEGATIVE)
 
-        @settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(5), suppress_health_check=list(HealthCheck))
         @given(case=case_of)
         def conforms(case: schemathesis.Case[Any]) -> None:
             case.validate_response(case.call(timeout=60), checks=CHECKS)
