@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,14 +45,22 @@ settings.load_profile("same every time")
 class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Files stay whole, and so do folders with a conftest.py of their own: what that makes is made once, by one worker.
 
-    Two browsers at once would take longer than one after the other: each draws with the processor alone, and
-    each would need a walking market of its own.
+    The browser's are two: those beside the walking market, which costs all others time while it runs, and the rest.
+    One after the other they would take longer than everything else together.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.rpartition("/")[0]
+        if folder == f"{HERE.name}/browser":
+            return f"{folder}, walking" if _walks(file) else folder
         return folder if (HERE.parent / folder / "conftest.py").exists() and folder != HERE.name else file
+
+
+@cache
+def _walks(file: str) -> bool:
+    """Whether any test of this file looks at the walking market (the fixture of tests/browser/conftest.py)."""
+    return "walking: Dashboard" in (HERE.parent / file).read_text(encoding="utf-8")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles | None:
