@@ -6,8 +6,8 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from tickdeck.db.errors import ConfigurationError, DatabaseUnavailableError
@@ -41,6 +41,23 @@ MOST_UNACKNOWLEDGED: Final = 50_000
 WRONG_LAST_SEQUENCE: Final = 10071
 
 T = TypeVar("T")
+
+
+@contextmanager
+def cancellation_kept() -> Iterator[None]:
+    """Cancel the task after all where the block was cancelled and went on, as if nothing had been.
+
+    The client waits by `asyncio.wait_for`, which before Python 3.12 returns what has just come instead of the cancellation
+    (bpo-37658): a loop around it would never end.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - whoever awaits is a task
+    before = task.cancelling()
+    try:
+        yield
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class StateHeard(Protocol):
@@ -96,22 +113,23 @@ class Bus:
                 async with asyncio.timeout(CONNECT_S):
                     # It is ours before it is connected: what is cut short is closed, too.
                     self._client = client = Client()
-                    await client.connect(
-                        list(address.servers),
-                        user=address.user,
-                        password=address.password,
-                        token=address.token,
-                        tls=address.tls,
-                        name=self._name,
-                        allow_reconnect=False,
-                        connect_timeout=2,
-                        ping_interval=PING_S,
-                        error_cb=_unheard,
-                        disconnected_cb=self._gone,
-                        closed_cb=self._gone,
-                    )
-                    js = client.jetstream()
-                    await self._make_streams(js)
+                    with cancellation_kept():
+                        await client.connect(
+                            list(address.servers),
+                            user=address.user,
+                            password=address.password,
+                            token=address.token,
+                            tls=address.tls,
+                            name=self._name,
+                            allow_reconnect=False,
+                            connect_timeout=2,
+                            ping_interval=PING_S,
+                            error_cb=_unheard,
+                            disconnected_cb=self._gone,
+                            closed_cb=self._gone,
+                        )
+                        js = client.jetstream()
+                        await self._make_streams(js)
                     self.lost.clear()
                     self.connection += 1
                     self._js = js
@@ -290,7 +308,8 @@ class Bus:
     async def _do(self, work: Callable[[JetStreamContext], Awaitable[T]]) -> T:
         js = await self.connect()
         try:
-            return await work(js)
+            with cancellation_kept():
+                return await work(js)
         except (nats.errors.Error, OSError, TimeoutError) as exc:
             await self._give_up(js)
             raise BusAwayError(f"the bus {self.address.safe}: {_said(exc)}") from exc

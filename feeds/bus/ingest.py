@@ -24,7 +24,7 @@ from tickdeck.db.market.types import Instrument, TickBatch, concat
 from tickdeck.db.session import Pool
 from tickdeck.db.writer_shares import WriterShares
 from tickdeck.feeds.base import NO_TICKS, FeedBatch, FeedHealth
-from tickdeck.feeds.bus.connection import Bus, BusAwayError
+from tickdeck.feeds.bus.connection import Bus, BusAwayError, cancellation_kept
 from tickdeck.feeds.bus.journal import unpacked
 from tickdeck.feeds.bus.messages import Message, MessageError, decoded
 from tickdeck.feeds.rejects import Reject, shown
@@ -306,7 +306,8 @@ class BusFeed:
             partition, message, good = await self._acks.get()
             try:
                 if not partition.over:
-                    await (message.ack() if good else message.term())
+                    with cancellation_kept():
+                        await (message.ack() if good else message.term())
                     self.acknowledged += 1
                     partition.unacknowledged -= 1
                     if not partition.unacknowledged:

@@ -34,7 +34,7 @@ from tickdeck.db.session import Pool, open_pool
 from tickdeck.db.ticks.store import TickStore
 from tickdeck.feeds.base import Feed, FeedBatch
 from tickdeck.feeds.bus import publish
-from tickdeck.feeds.bus.connection import Bus
+from tickdeck.feeds.bus.connection import Bus, cancellation_kept
 from tickdeck.feeds.bus.ingest import BusFeed
 from tickdeck.feeds.bus.journal import Journal, unpacked
 from tickdeck.feeds.bus.messages import Message, decoded, encoded, parted, partition_of
@@ -485,6 +485,31 @@ async def test_a_feed_goes_on_behind_what_it_has_published(nats: NatsServer, tmp
     assert recalled.top is not None
     assert (recalled.top.time_us, recalled.top.number) == newest
     assert [each.id for each in recalled.gaps] == [gap.id]
+
+
+async def test_a_cancellation_that_meets_an_answer_is_kept() -> None:
+    async def asks(answer: asyncio.Future[None]) -> None:
+        with cancellation_kept():
+            await asyncio.wait_for(answer, 60)
+
+    for meets in (True, False):
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(asks(answer))
+        await asyncio.sleep(0)  # it waits now
+        if meets:
+            answer.set_result(None)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    # A limit of time that meets an answer is one still, and what failed otherwise says how.
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await asks(asyncio.get_running_loop().create_future())
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    failed.set_exception(ConnectionResetError())
+    with pytest.raises(ConnectionResetError):
+        await asks(failed)
 
 
 def test_commands_publish_without_a_database_and_store_with_two_processes(
