@@ -16,12 +16,13 @@ _numbers = itertools.count(1)
 class Market:
     """`with Market(url) as market`: one autocommitting connection as the database's owner.
 
-    `symbol` and `other` belong to it alone: several tests share a database.
+    `symbol` and `other` belong to it alone: several tests share a database.  They follow each other in the watchlist, which
+    holds only the rows that are in view, around the chosen one.
     """
 
     def __init__(self, url: str) -> None:
         number = next(_numbers)
-        self.symbol, self.other = f"ACME{number:02}", f"OTHER{number:02}"
+        self.symbol, self.other = f"ACME{number:02}", f"ACME{number:02}Y"
         self._connection = psycopg.connect(url, autocommit=True)
 
     def trade(self, symbol: str, price: float, *, size: float = 100, time: datetime | None = None) -> None:
