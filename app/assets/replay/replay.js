@@ -31,6 +31,8 @@ const ICONS = {
 };
 const PLAY = "M4 2l10 6-10 6z";
 const PAUSE = "M4 2v12M12 2v12M5 2v12M11 2v12";
+/** So many symbols need no watchlist over the height of the page. */
+const FEW = 6;
 /** What of the address is the replay's. */
 const ADDRESS_FIELDS = ["replay", "speed", "symbols", "room", "from", "to", "known"];
 
@@ -205,11 +207,19 @@ export class Replay {
     this.draw();
   }
 
+  /** Few symbols leave the chart the room that a watchlist of all of them would have. @param {number} symbols 0: no replay */
+  seat(symbols) {
+    const few = symbols > 0 && symbols <= FEW;
+    document.body.dataset.few = String(few);
+    document.body.style.setProperty("--few", String(symbols));
+  }
+
   draw() {
     const { current } = this;
     if (current && !this.timeline) void this.prepare();
     element("transport").hidden = !current || !this.timeline;
     document.body.dataset.replaying = current?.state ?? "";
+    this.seat(current?.instruments.length ?? 0);
     knownIs(current?.as_known ? current.clock : null);
     this.onClock(current?.clock ?? null);
     if (!current) return void this.practice?.hide();
