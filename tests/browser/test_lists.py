@@ -70,6 +70,7 @@ def test_a_list_is_typed_pasted_read_from_a_file_and_outlives_the_page(
     seen(watched, [sections[0], other, sections[1], one])
     watched.open(page.url)
     seen(watched, [sections[0], other, sections[1], one])
+    expect(header).to_have_attribute("aria-sort", "none")
     page.click("#list-edit")
     expect(page.locator("#list-editor textarea")).to_have_value(
         f"# Second\n{other}\n# First; of two\n{one}\nNOSUCHYET"

@@ -186,8 +186,8 @@ export class Watchlist {
   /** The order that was chosen before this page was loaded anew. */
   restoreOrder() {
     try {
-      const state = JSON.parse(localStorage.getItem(ORDER_KEY) ?? "[]");
-      if (state.length) this.api.applyColumnState({ state, defaultState: { sort: null } });
+      const state = JSON.parse(localStorage.getItem(ORDER_KEY) ?? "null");
+      if (state) this.api.applyColumnState({ state, defaultState: { sort: null } }); // none is an order, too: the list's own
     } catch {
       localStorage.removeItem(ORDER_KEY);
     }
