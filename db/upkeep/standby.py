@@ -11,6 +11,7 @@ import psycopg
 
 from tickdeck.db.embedded import EmbeddedServer
 from tickdeck.db.errors import DatabaseUnavailableError
+from tickdeck.db.statements import statement
 from tickdeck.db.upkeep.backup import back_up
 from tickdeck.db.url import safe_url
 
@@ -33,11 +34,8 @@ def make_standby(url: str, server: EmbeddedServer) -> str:
     copy = server.data_dir / "standby.copy"
     try:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(
-                "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s and not active",
-                [name],  # of an earlier standby of the name, which is over
-            )
-            connection.execute("select pg_create_physical_replication_slot(%s, true)", [name])
+            for step in ("drop_standby_slot", "create_standby_slot"):
+                connection.execute(statement(step).encode(), {"name": name})
     except psycopg.Error as exc:
         raise DatabaseUnavailableError(f"{safe_url(url)} takes no standby {name}: {exc}") from exc
     try:
