@@ -1,10 +1,10 @@
 // Alerts: a drawer with one's own rules and what they fired; a toast, a tone and a notification for each firing.
 
-import { copied } from "../lib/clipboard.js";
 import { closest, element, writeTo } from "../lib/dom.js";
 import { NONE, price } from "../lib/format.js";
 import { decimalsOf, zoneOf } from "../lib/instruments.js";
 import { uuid } from "../lib/ids.js";
+import { addressOf, copied } from "../lib/links.js";
 import { choose, view } from "../lib/selection.js";
 import { clock, day, wallClock } from "../lib/zone.js";
 import { LAST_SEEN, LINK } from "./bell.js";
@@ -50,8 +50,8 @@ export class Alerts {
     this.log = [];
     this.unseen = 0;
     this.reading = 0;
-    /** The bar of `once a bar`, where a link to a rule said which; empty: the usual one. */
-    this.every = "";
+    /** The bar of `once a bar`, where a link to a rule said which; another choice of how often has the usual one. */
+    this.every = "1m";
     /** Was the log read since the page is here? */
     this.read = false;
     this.makeForm();
@@ -168,8 +168,8 @@ export class Alerts {
     this.condition.value = rule.condition;
     this.note.value = rule.note;
     this.repeat.value = rule.repeat;
-    this.every = rule.repeat === "bar" ? rule.every : "";
-    this.tested([`From ${rule.owner}: press Add to have it, too${this.every ? `, once a bar of ${this.every}` : ""}.`]);
+    this.every = rule.every;
+    this.tested([`From ${rule.owner}: press Add to have it, too${rule.repeat === "bar" ? `, once a bar of ${rule.every}` : ""}.`]);
     return this.condition.focus();
   }
 
@@ -240,6 +240,7 @@ export class Alerts {
     this.repeat = document.createElement("select");
     this.repeat.setAttribute("aria-label", "How often");
     this.repeat.append(...REPEATS.map(([value, text]) => new Option(text, value)));
+    this.repeat.addEventListener("change", () => (this.every = "1m"));
     this.webhook = field("alert-webhook", "Webhook", "Webhook: its address");
     this.webhook.type = "url";
     this.webhook.maxLength = 500;
@@ -278,7 +279,7 @@ export class Alerts {
     const typed = this.typed();
     if (!typed) return;
     const until = this.until();
-    const asked = { ...typed, symbol: typed.symbol ?? "", repeat: this.repeat.value, until: until && new Date(until).toISOString() };
+    const asked = { ...typed, symbol: typed.symbol ?? "", repeat: this.repeat.value, every: this.every, until: until && new Date(until).toISOString() };
     const answer = await send("api/alerts/test", { method: "POST", body: JSON.stringify(asked), headers: JSON_TYPE });
     this.refuse(answer.why);
     if (answer.why) return;
@@ -300,11 +301,9 @@ export class Alerts {
     if (!typed) return;
     const { symbol, condition } = typed;
     const [webhook, email] = [this.webhook, this.email].map((each) => each.value.trim() || null);
-    const repeat = this.repeat.value;
-    const every = repeat === "bar" && this.every ? { every: this.every } : {};
-    const made = await this.save(uuid(), { symbol, condition, repeat, ...every, note: this.note.value.trim(), webhook, email });
+    const made = await this.save(uuid(), { symbol, condition, repeat: this.repeat.value, every: this.every, note: this.note.value.trim(), webhook, email });
     if (!made) return;
-    this.every = "";
+    this.every = "1m";
     this.condition.value = this.note.value = "";
     this.condition.focus();
   }
@@ -342,10 +341,9 @@ export class Alerts {
     const { why, content } = await send(`api/alerts/${rule.id}/link`, { method: rule.shared ? "DELETE" : "PUT" });
     this.refuse(why);
     if (why) return;
-    const address = new URL(location.href);
-    address.search = content ? String(new URLSearchParams({ [LINK]: content.shared })) : "";
-    if (!content) this.tested(["The link leads nowhere any more."]);
-    else this.tested([(await copied(address.href)) ? "The link to the alert is copied." : "The link to the alert:", address.href]);
+    const address = content && addressOf(LINK, content.shared);
+    if (!address) this.tested(["The link leads nowhere any more."]);
+    else this.tested([(await copied(address)) ? "The link to the alert is copied." : "The link to the alert:", address]);
     await this.readRules();
   }
 

@@ -1,6 +1,7 @@
 // The button and the keys of alerts.  The drawer and what tells of firings are loaded once one is needed (alerts.js).
 
 import { closest, element } from "../lib/dom.js";
+import { forget, linkOf } from "../lib/links.js";
 import { panel } from "../lib/panel.js";
 
 /** @typedef {import("./alerts.js").Alerts} Alerts */
@@ -19,11 +20,9 @@ export class Bell {
     this.alerts = null;
     element("alerts-open").addEventListener("click", () => this.with((alerts) => alerts.toggle()));
     document.addEventListener("keydown", (event) => this.key(event));
-    const address = new URL(location.href);
-    const link = address.searchParams.get(LINK);
+    const link = linkOf(LINK);
     if (!link) return;
-    address.searchParams.delete(LINK); // the form holds it from now on
-    history.replaceState(null, "", address);
+    forget(LINK); // the form holds it from now on
     this.with((alerts) => void alerts.takeOver(link));
   }
 

@@ -1,6 +1,6 @@
 // What the menu of sharing does: links to a view and to drawings, pictures, candles as a file, code for other pages.
 
-import { copied } from "../lib/clipboard.js";
+import { copied } from "../lib/links.js";
 import { LINK } from "./sharing.js";
 
 /** @typedef {import("./toolbar.js").Toolbar} Toolbar */

@@ -1,6 +1,7 @@
 // Links to drawings: whose are shown here, those of the link in the page's address or one's own.
 
 import { element, write } from "../lib/dom.js";
+import { forget, linkOf } from "../lib/links.js";
 
 /** @typedef {import("./drawings.js").Drawing} Drawing */
 /** @typedef {{owner: string, symbol: string, may_change: boolean, drawings: Drawing[]}} Shared */
@@ -15,7 +16,7 @@ export class Sharing {
   constructor(changed, say) {
     this.changed = changed;
     this.say = say;
-    this.link = new URLSearchParams(location.search).get(LINK) ?? "";
+    this.link = linkOf(LINK);
     /** Where the link leads; null: not known yet, or nowhere. @type {?Shared} */
     this.place = null;
     this.told = "";
@@ -75,9 +76,7 @@ export class Sharing {
   leave() {
     this.link = "";
     this.place = null;
-    const address = new URL(location.href);
-    address.searchParams.delete(LINK);
-    history.replaceState(null, "", address);
+    forget(LINK);
     this.mark();
     this.changed();
   }

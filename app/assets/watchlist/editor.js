@@ -1,7 +1,7 @@
 // The dialog that edits a list: its name, its lines as text, as they are typed, pasted or read from a file, and the link to it.
 
 import { head, make, showDialog } from "../comfort/dialog.js";
-import { copied } from "../lib/clipboard.js";
+import { copied } from "../lib/links.js";
 import { meant } from "../lib/symbols.js";
 
 /** @typedef {import("./lists.js").List} List */
@@ -35,7 +35,7 @@ export function openEditor(list, known, { save, copy, remove, share }) {
     make("label", {}, "Name", name),
     make("label", {}, "Symbols, one a line or with commas; a line that starts with # begins a section", lines),
     make("label", {}, "Add those of a file", file),
-    ...(share ? [linkOf(list, share)] : []),
+    ...(share ? [linkRow(list, share)] : []),
     told,
     buttons,
   );
@@ -81,7 +81,7 @@ export function openEditor(list, known, { save, copy, remove, share }) {
 }
 
 /** What makes and ends the link to a list. @param {List} list @param {NonNullable<Act["share"]>} share */
-function linkOf(list, share) {
+function linkRow(list, share) {
   const told = make("span", { role: "status" });
   const address = /** @type {HTMLInputElement} */ (make("input", { type: "text", readonly: "", hidden: "", "aria-label": "The link" }));
   const now = (/** @type {string | undefined} */ role) => (role ? `There is a link to it, to ${role === "edit" ? "change it" : "look"}.` : "");

@@ -2,6 +2,7 @@
 
 import { element } from "../lib/dom.js";
 import { uuid } from "../lib/ids.js";
+import { addressOf, forget, linkOf } from "../lib/links.js";
 import { view } from "../lib/selection.js";
 
 /** @typedef {{symbol?: string, section?: string}} Entry one of both */
@@ -30,7 +31,7 @@ export class Lists {
     this.select = /** @type {HTMLSelectElement} */ (element("lists"));
     /** @type {List[]} */
     this.lists = [];
-    this.link = new URLSearchParams(location.search).get(LINK) ?? "";
+    this.link = linkOf(LINK);
     /** Where the link leads; null: not known yet, or nowhere. @type {?Shared} */
     this.place = null;
     this.chosen = this.link ? LINK : localStorage.getItem(CHOSEN) ?? "";
@@ -93,9 +94,7 @@ export class Lists {
   leave() {
     this.link = "";
     this.place = null;
-    const address = new URL(location.href);
-    address.searchParams.delete(LINK);
-    history.replaceState(null, "", address);
+    forget(LINK);
     if (this.chosen === LINK) this.choose(localStorage.getItem(CHOSEN) ?? "");
   }
 
@@ -162,9 +161,7 @@ export class Lists {
     const { why, content } = await send(path, role ? "PUT" : "DELETE", role ? { role } : undefined);
     const now = this.lists.find(({ id }) => id === list.id);
     if (!why && now) now.shared = role || undefined;
-    const address = new URL(location.href);
-    address.search = content ? String(new URLSearchParams({ [LINK]: content.shared })) : "";
-    return { why, address: content ? address.href : "" };
+    return { why, address: content ? addressOf(LINK, content.shared) : "" };
   }
 
   /** Store a list of one's own. @param {List} list @returns {Promise<string>} */

@@ -2,7 +2,7 @@
 
 import { head, make, showDialog } from "../comfort/dialog.js";
 import { Comfort } from "../comfort/comfort.js";
-import { copied } from "../lib/clipboard.js";
+import { copied } from "../lib/links.js";
 import { element, write } from "../lib/dom.js";
 import { wear } from "../lib/look.js";
 import { Book, RefusedError } from "./book.js";

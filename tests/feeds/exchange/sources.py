@@ -90,39 +90,31 @@ class ExchangeSource:
         self.local.go_silent()
 
 
-class SwiftBinance(Binance):
+class _Swift:
     """The local ones have no limits, and their trades over REST at once."""
 
     requests_per_second = 50.0
     settles_s = 0.2
 
 
-class SwiftCoinbase(Coinbase):
+class SwiftBinance(_Swift, Binance):
     """See above."""
 
-    requests_per_second = 50.0
-    settles_s = 0.2
 
-
-class SwiftKraken(Kraken):
+class SwiftCoinbase(_Swift, Coinbase):
     """See above."""
 
-    requests_per_second = 50.0
-    settles_s = 0.2
 
-
-class SwiftAlpaca(Alpaca):
+class SwiftKraken(_Swift, Kraken):
     """See above."""
 
-    requests_per_second = 50.0
-    settles_s = 0.2
 
-
-class SwiftMassive(Massive):
+class SwiftAlpaca(_Swift, Alpaca):
     """See above."""
 
-    requests_per_second = 50.0
-    settles_s = 0.2
+
+class SwiftMassive(_Swift, Massive):
+    """See above."""
 
 
 class SwiftCcxt(Ccxt):
